@@ -1,0 +1,71 @@
+# Counterfoil. `make run` starts a seeded gateway; `make test` proves it. Both need only Python 3.11 or newer.
+
+PYTHON ?= $(shell for v in 3.11 3.12 3.13 3; do command -v python$$v >/dev/null 2>&1 && { echo python$$v; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: help run demo test check fix cover bench soak fuzz docs dialect connector venv dev clean
+
+help: ## what there is to make
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: venv ## start a seeded gateway on 127.0.0.1:8080
+	@$(BIN)/counterfoil serve --demo $(ARGS)
+
+demo: run ## the same
+
+venv: $(VENV)/.run ## create the environment and install the product
+
+dev: $(VENV)/.dev ## the same, with what tests need
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Counterfoil needs Python 3.11 or newer"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "python3-venv is missing: apt-get install python3-venv"; exit 1; }
+
+$(VENV)/.run: $(VENV)/bin/python pyproject.toml requirements/run.txt requirements/build.txt
+	@echo "installing Counterfoil into $(VENV)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt -r requirements/build.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+	@echo "installing what tests need into $(VENV)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+check: dev ## format, lint, types, import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+fix: dev ## format and mend what can be mended
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+
+test: check ## every test
+	@$(BIN)/pytest -n 2 $(ARGS)
+
+cover: dev ## branch coverage of core and engine
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest tests/scenarios tests/property tests/engine tests/simulation tests/core
+	@$(BIN)/coverage report
+
+soak: dev ## the long form of races, kills and simulation
+	@$(BIN)/pytest -m soak --timeout 0 $(ARGS)
+
+bench: dev ## this machine against its own floor
+	@$(BIN)/counterfoil bench $(ARGS)
+
+docs: dev ## write the pages that are drawn from the code
+	@$(BIN)/python tools/pages.py
+
+dialect: venv ## make dialect name=acme: a new wire from the template
+	@$(BIN)/python tools/new.py dialect $(name)
+
+connector: venv ## make connector name=acme: a new acquirer from the template
+	@$(BIN)/python tools/new.py connector $(name)
+
+clean: ## remove the environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

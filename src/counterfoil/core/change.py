@@ -1,0 +1,74 @@
+"""Change: everything one step makes true, as one value; stored whole or not at all."""
+
+from msgspec.structs import replace
+
+from counterfoil.core.card import SealedCard
+from counterfoil.core.errors import Code
+from counterfoil.core.events import Event, Notice, event_of
+from counterfoil.core.ledger import Posting, postings
+from counterfoil.core.order import Operation, Order, Outcome
+from counterfoil.core.record import Record
+
+
+class KeyUse(Record):
+    """An idempotency key and the hash of what it was used for; unique with its merchant."""
+
+    key: str
+    fingerprint: bytes
+    order: int
+    used: int
+
+
+class Change(Record):
+    """The order as it is to be, the version it was decided on, and the rows that go with it.
+
+    `born` are new operations, `closed` those that got their answer. `expects` 0: the order is new.
+    """
+
+    order: Order
+    expects: int
+    born: tuple[Operation, ...] = ()
+    closed: tuple[Operation, ...] = ()
+    postings: tuple[Posting, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    cards: tuple[SealedCard, ...] = ()
+    key: KeyUse | None = None
+
+
+def change(
+    order: Order,
+    *,
+    born: tuple[Operation, ...] = (),
+    closed: tuple[Operation, ...] = (),
+    cards: tuple[SealedCard, ...] = (),
+    key: KeyUse | None = None,
+    stamp: int = 0,
+) -> Change:
+    """The change that leads to this order; derives its postings and notices.
+
+    `stamp` is the id of the first notice; it is needed where an operation or the order closes.
+    """
+    entries: tuple[Posting, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    for operation in closed:
+        assert operation.outcome is not Outcome.PENDING
+        entries += postings(operation)
+        event = event_of(operation)
+        notices += (Notice(id=stamp, order=order.id, event=event, operation=operation.id),)
+    if order.closed is not None and order.version == 0:
+        notices += (Notice(id=stamp, order=order.id, event=Event.ORDER_REJECTED),)
+    return Change(
+        order=replace(order, version=order.version + 1),
+        expects=order.version,
+        born=born,
+        closed=closed,
+        postings=entries,
+        notices=notices,
+        cards=cards,
+        key=key,
+    )
+
+
+def rejected(order: Order, code: Code, at: int) -> Order:
+    """The order as the gateway itself refused it: kept, readable, closed to every operation."""
+    return replace(order, closed=code, closed_at=at)

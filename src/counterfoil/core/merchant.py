@@ -1,0 +1,61 @@
+"""Who sells, under what terms: small, seldom changed, cached by whoever reads it."""
+
+from typing import Final
+
+from counterfoil.core.errors import Code, Refused
+from counterfoil.core.record import Record
+
+DEFAULT_TERMINAL: Final = "TERM"
+
+
+class Pricing(Record):
+    """What the merchant pays, in basis points (300 is 3 %), per merchant or terminal."""
+
+    fee_bps: int = 0
+    reserve_bps: int = 0
+
+
+class Terminal(Record):
+    """The acquirer's handle for the merchant, and what the cardholder reads on the statement."""
+
+    name: str
+    descriptor: str | None = None
+    pricing: Pricing | None = None
+    connector: str = "sandbox"
+
+
+class Merchant(Record):
+    """A merchant and its settings; `settings` holds those of single wires as `wire.name` pairs."""
+
+    id: int
+    name: str
+    currency: str = "USD"
+    accounting_currency: str = "USD"
+    currencies: tuple[str, ...] = ("USD",)
+    zone: str = "UTC"
+    pricing: Pricing = Pricing()
+    terminals: tuple[Terminal, ...] = (Terminal(name=DEFAULT_TERMINAL),)
+    cvv_required: bool = True
+    holder_required: bool = True
+    auto_charge: bool = False
+    multiple_charges: bool = False
+    credit_enabled: bool = True
+    settings: tuple[str, ...] = ()
+
+    def terminal(self, name: str | None) -> Terminal:
+        """The terminal of that name, or the first; raises `Refused(UNKNOWN_TERMINAL)`."""
+        if not name:
+            return self.terminals[0]
+        for terminal in self.terminals:
+            if terminal.name == name:
+                return terminal
+        raise Refused(Code.UNKNOWN_TERMINAL, terminal=name)
+
+
+class Credential(Record):
+    """How a caller proves to be the merchant on one wire; the secret rests as a keyed hash."""
+
+    wire: str
+    login: str
+    merchant: int
+    secret_hash: bytes

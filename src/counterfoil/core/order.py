@@ -1,0 +1,233 @@
+"""Order, Line, Payment, Operation: the aggregate, as frozen records.
+
+An order is what a merchant asks a customer to pay; a payment is one attempt to collect it with one
+instrument; an operation is one instruction about a payment, born pending and closed once. An order
+is loaded whole, decided on as a value and committed whole. No status stands here: it is read off
+the position (`core/rules.py`). Instants are integers, microseconds since 1970 UTC.
+"""
+
+from enum import StrEnum
+from functools import cached_property
+from typing import Final
+
+from counterfoil.core.card import Card
+from counterfoil.core.declines import Decline
+from counterfoil.core.errors import Code
+from counterfoil.core.money import Money
+from counterfoil.core.record import Record
+
+EPOCH_US: Final = 1_704_067_200_000_000  # 2024-01-01T00:00:00Z, where our ids begin
+
+
+class Kind(StrEnum):
+    """What an operation instructs."""
+
+    AUTHORIZE = "authorize"
+    CHARGE = "charge"
+    REVERSE = "reverse"
+    REFUND = "refund"
+    CREDIT = "credit"
+    DISPUTE = "dispute"
+    RECOVER = "recover"
+
+
+class Outcome(StrEnum):
+    """What became of an operation. PENDING is not failure: nobody knows yet."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    DECLINED = "declined"
+    FAILED = "failed"  # a machine on the way said clearly that nothing happened
+
+
+class Relation(StrEnum):
+    """Why one order points at another."""
+
+    REBILL = "rebill"
+    CREDIT = "credit"
+
+
+class Statement(Record):
+    """What an operation means for the merchant's money, in minor units of the accounting currency.
+
+    `amount` is signed: charges bring, refunds and credits take. `rate` is the exchange rate that
+    was used, as decimal text, where the order's currency is another one.
+    """
+
+    currency: str
+    amount: int = 0
+    fee: int = 0
+    reserve: int = 0
+    rate: str | None = None
+
+    @property
+    def incoming(self) -> int:
+        """What is left after the fee."""
+        return self.amount - self.fee
+
+    @property
+    def receivable(self) -> int:
+        """What the merchant is owed by it: incoming less reserve."""
+        return self.amount - self.fee - self.reserve
+
+
+class Part(Record):
+    """So many minor units of a refund or dispute, taken from one charge."""
+
+    charge: int
+    minor: int
+
+
+class Units(Record):
+    """So many units of one line (by its place in the order)."""
+
+    line: int
+    count: int
+
+
+class Line(Record):
+    """A row of the order: `quantity` units of a product for `minor` units of money in all.
+
+    `facts` is what the wire that made the order said of it (JSON text), given back unread.
+    """
+
+    product: str
+    quantity: int
+    minor: int
+    facts: str | None = None
+
+
+class Operation(Record):
+    """One instruction about a payment. `released` is authorized money a final charge lets go of."""
+
+    id: int
+    kind: Kind
+    amount: Money
+    statement: Statement
+    outcome: Outcome = Outcome.PENDING
+    released: int = 0
+    parts: tuple[Part, ...] = ()
+    units: tuple[Units, ...] = ()
+    number: str | None = None
+    key: str | None = None
+    closed: int | None = None
+    decline: Decline | None = None
+    code: str | None = None
+    auth_code: str | None = None
+    rrn: str | None = None
+    arn: str | None = None
+    trace_id: str | None = None
+
+    @property
+    def created(self) -> int:
+        """The instant it was born: its id is a clock."""
+        return instant_of(self.id)
+
+
+class Secure3d(Record):
+    """What is known of the cardholder's authentication; here: what the merchant brought along."""
+
+    reason: str
+    xid: str | None = None
+    cavv: str | None = None
+    eci: str | None = None
+    ds_trans_id: str | None = None
+
+
+class Recurring(Record):
+    """How the payment belongs to a series: its first use, the scheme's trace id, the indicator."""
+
+    first: bool = False
+    parent: str | None = None
+    trace_id: str | None = None
+    indicator: str | None = None
+
+
+class Payment(Record):
+    """One attempt to collect an order with one instrument, and the log of what was tried."""
+
+    id: int
+    amount: Money
+    terminal: str
+    descriptor: str | None = None
+    card: Card | None = None
+    secure3d: Secure3d | None = None
+    recurring: Recurring | None = None
+    log: tuple[Operation, ...] = ()
+
+
+class Client(Record):
+    """The customer, as the merchant described them; nothing is normalised."""
+
+    address: str | None = None
+    city: str | None = None
+    country: str | None = None
+    email: str | None = None
+    login: str | None = None
+    name: str | None = None
+    phone: str | None = None
+    state: str | None = None
+    zip: str | None = None
+
+
+class Location(Record):
+    """Where the customer is: IP address, and what a geo database makes of it."""
+
+    city: str | None = None
+    country: str | None = None
+    ip: str | None = None
+    region: str | None = None
+
+
+class Order(Record, dict=True):
+    """What a merchant asks a customer to pay. `version` counts the commits that made it."""
+
+    merchant: int
+    id: int
+    amount: Money
+    version: int = 0
+    lines: tuple[Line, ...] = ()
+    payments: tuple[Payment, ...] = ()
+    reference: str | None = None
+    description: str | None = None
+    segment: str | None = None
+    client: Client | None = None
+    location: Location | None = None
+    custom: tuple[tuple[str, str], ...] = ()
+    facts: str | None = None
+    parent: int | None = None
+    relation: Relation | None = None
+    closed: Code | None = None
+    closed_at: int | None = None
+    key: str | None = None
+
+    @property
+    def created(self) -> int:
+        """The instant it was made: its id is a clock."""
+        return instant_of(self.id)
+
+    @cached_property
+    def operations(self) -> tuple[Operation, ...]:
+        """All operations of all payments, oldest first."""
+        if len(self.payments) == 1:
+            return self.payments[0].log
+        found = [operation for payment in self.payments for operation in payment.log]
+        return tuple(sorted(found, key=lambda operation: operation.id))
+
+    @property
+    def updated(self) -> int:
+        """The instant of the last thing that became true of it."""
+        latest = max(self.created, self.closed_at or 0)
+        for operation in self.operations:
+            latest = max(latest, operation.closed or 0)
+        return latest
+
+
+def instant_of(identifier: int) -> int:
+    """The instant in an order's, payment's or operation's id."""
+    return EPOCH_US + (identifier >> 8)
+
+
+def id_at(instant: int) -> int:
+    """The least id an instant can have; later instants have greater ids."""
+    return (instant - EPOCH_US) << 8

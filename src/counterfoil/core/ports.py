@@ -1,0 +1,300 @@
+"""What the engine asks of the world: Protocols for acquirer, store, vault, clock and ids.
+
+An adapter implements one of these and knows nothing of the others. `docs/extending.md` shows how.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol, TypeAlias
+
+from counterfoil.core.answers import Answer
+from counterfoil.core.card import Brand, Card, Cvv, Pan, SealedCard
+from counterfoil.core.change import Change, KeyUse
+from counterfoil.core.merchant import Credential, Merchant
+from counterfoil.core.money import Money
+from counterfoil.core.order import Kind, Operation, Order, Outcome, Recurring, Secure3d
+from counterfoil.core.rates import Rate
+from counterfoil.core.record import Record
+from counterfoil.core.rules import Standing
+
+
+class Capability(StrEnum):
+    """What an acquirer's wire can do beyond authorize and charge."""
+
+    REVERSE = "reverse"
+    REFUND = "refund"
+    CREDIT = "credit"
+    PARTIAL_CHARGE = "partial_charge"
+    PARTIAL_REVERSE = "partial_reverse"
+    SEVERAL_CHARGES = "several_charges"
+    INQUIRE = "inquire"
+    NEEDS_CARD = "needs_card"  # the card number goes with every operation, not only the first
+
+
+class CardData(Record):
+    """A card as an acquirer needs it; lives inside one request."""
+
+    pan: Pan
+    card: Card
+    cvv: Cvv | None = None
+
+
+class Original(Record):
+    """The operation that an instruction follows up: our reference and the acquirer's own."""
+
+    reference: int
+    amount: Money
+    auth_code: str | None = None
+    rrn: str | None = None
+    trace_id: str | None = None
+
+
+class Instruction(Record):
+    """What the acquirer is asked. `reference` is our operation's id: unique, and echoed back."""
+
+    reference: int
+    merchant: int
+    order: int
+    kind: Kind
+    amount: Money
+    terminal: str
+    final: bool = False
+    card: CardData | None = None
+    original: Original | None = None
+    secure3d: Secure3d | None = None
+    recurring: Recurring | None = None
+
+
+class Inquiry(Record):
+    """What became of an instruction? Everything a host may want in order to find it."""
+
+    reference: int
+    merchant: int
+    kind: Kind
+    amount: Money
+    terminal: str
+
+
+Receiver: TypeAlias = Callable[[Inquiry, Answer], Awaitable[None]]
+
+
+class Acquirer(Protocol):
+    """An acquirer's wire. Stateless: it keeps nothing that the store should keep."""
+
+    @property
+    def name(self) -> str:
+        """The name by which terminals choose it."""
+        ...
+
+    @property
+    def supports(self) -> frozenset[Capability]:
+        """What it can do; the engine asks nothing else of it."""
+        ...
+
+    async def send(self, instruction: Instruction) -> Answer:
+        """The answer. Never raises for a decline; whatever it does raise is taken as Unknown."""
+        ...
+
+    async def inquire(self, inquiry: Inquiry) -> Answer:
+        """What became of it? Declined(NOT_RECEIVED) only where the host is certain."""
+        ...
+
+    def listen(self, receive: Receiver) -> None:
+        """Hand answers that come late or twice to `receive`; called once, before any send."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections and files."""
+        ...
+
+
+class Committed(StrEnum):
+    """What became of a change."""
+
+    DONE = "done"
+    STALE = "stale"  # another step came first: load and decide again
+    DUPLICATE = "duplicate"  # its idempotency key has been used
+
+
+class OrderQuery(Record):
+    """A page of a merchant's orders, newest first; an empty tuple or None filters nothing.
+
+    Ids are instants (`core/order.py`), so `first` and `last` bound the time of creation, inclusive,
+    and `before` is the key of the page. `…_part` are substrings, any case.
+    """
+
+    merchant: int
+    limit: int
+    first: int = 0
+    last: int = 2**63 - 1
+    before: int = 2**63 - 1
+    standings: tuple[Standing, ...] = ()
+    references: tuple[str, ...] = ()
+    brands: tuple[Brand, ...] = ()
+    subtypes: tuple[str, ...] = ()
+    ips: tuple[str, ...] = ()
+    bins: tuple[str, ...] = ()
+    issuer_countries: tuple[str, ...] = ()
+    issuer_part: str | None = None
+    name_part: str | None = None
+    email_part: str | None = None
+
+
+class OperationQuery(Record):
+    """A page of a merchant's closed operations, newest first."""
+
+    merchant: int
+    limit: int
+    first: int = 0
+    last: int = 2**63 - 1
+    before: int = 2**63 - 1
+    kinds: tuple[Kind, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+
+
+class Listed(Record):
+    """An operation in a list, with the order it belongs to."""
+
+    order: int
+    operation: Operation
+
+
+class Store(Protocol):
+    """Where the truth rests. Everything a change holds becomes durable together, or not at all."""
+
+    async def commit(self, change: Change) -> Committed:
+        """Make the change durable; returns only when it is (or is not)."""
+        ...
+
+    async def load(self, merchant: int, order: int) -> Order:
+        """The order as last committed; raises `Refused(ORDER_NOT_FOUND)`."""
+        ...
+
+    async def card(self, merchant: int, card: int) -> SealedCard | None:
+        """The sealed number of a card."""
+        ...
+
+    async def key_use(self, merchant: int, key: str) -> KeyUse | None:
+        """What an idempotency key was used for."""
+        ...
+
+    async def orders(self, query: OrderQuery) -> Sequence[Order]:
+        """A page of orders."""
+        ...
+
+    async def operations(self, query: OperationQuery) -> Sequence[Listed]:
+        """A page of closed operations."""
+        ...
+
+    async def pending(self, merchant: int, before: int, limit: int) -> Sequence[Listed]:
+        """The oldest operations without an answer whose id is below `before`."""
+        ...
+
+    async def merchants(self) -> Sequence[Merchant]:
+        """Every merchant."""
+        ...
+
+    async def merchant(self, merchant: int) -> Merchant | None:
+        """One merchant."""
+        ...
+
+    async def save_merchant(self, merchant: Merchant) -> None:
+        """Add the merchant, or replace its settings."""
+        ...
+
+    async def credential(self, wire: str, login: str) -> Credential | None:
+        """How somebody of that login proves who they are."""
+        ...
+
+    async def credentials(self, merchant: int) -> Sequence[Credential]:
+        """All credentials of a merchant."""
+        ...
+
+    async def save_credential(self, credential: Credential) -> None:
+        """Add the credential, or replace its secret."""
+        ...
+
+    async def rates(self, first: str, last: str) -> Sequence[Rate]:
+        """Exchange rates whose day is within the bounds (ISO 8601, inclusive)."""
+        ...
+
+    async def rates_on(self, day: str) -> Sequence[Rate]:
+        """The rates in force on a day: of each pair the latest that is not after it."""
+        ...
+
+    async def save_rates(self, rates: Sequence[Rate]) -> None:
+        """Add the rates, or replace those of the same pair and day."""
+        ...
+
+    async def data_keys(self) -> Sequence["DataKey"]:
+        """The vault's wrapped data keys."""
+        ...
+
+    async def save_data_key(self, key: "DataKey") -> None:
+        """Add the key, or replace its wrapping and state."""
+        ...
+
+    async def reseal(self, merchant: int, card: SealedCard) -> None:
+        """Replace a card's ciphertext with one under another data key."""
+        ...
+
+    def every_card(self, merchant: int) -> AsyncIterator[SealedCard]:
+        """All sealed cards of a merchant, oldest first."""
+        ...
+
+    async def ready(self) -> bool:
+        """Whether it answers now."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was handed over, then let go."""
+        ...
+
+
+class DataKey(Record):
+    """A data key wrapped by the master key; `active` seals, the others only open."""
+
+    id: int
+    wrapped: bytes
+    active: bool = True
+
+
+class Vault(Protocol):
+    """Where card numbers are sealed and opened. Nothing else stores or reads a `Pan`."""
+
+    def seal(self, merchant: int, card: int, pan: Pan) -> SealedCard:
+        """The number as it may rest."""
+        ...
+
+    def open(self, merchant: int, card: SealedCard) -> Pan:
+        """The plain number; raises `VaultError` where the ciphertext is not ours or was moved."""
+        ...
+
+    def hash_secret(self, secret: str) -> bytes:
+        """A keyed hash by which an API secret is recognised."""
+        ...
+
+
+class VaultError(Exception):
+    """A sealed value could not be opened."""
+
+
+class Clock(Protocol):
+    """The time; a sandbox deployment may move it forward."""
+
+    def now(self) -> int:
+        """Microseconds since 1970 UTC."""
+        ...
+
+    def today(self) -> datetime:
+        """The same instant as an aware UTC datetime."""
+        ...
+
+
+class Ids(Protocol):
+    """Numbers that sort by time and never repeat (`core/order.py`: `id_at`, `instant_of`)."""
+
+    def next(self) -> int:
+        """An id greater than every id this process gave before."""
+        ...

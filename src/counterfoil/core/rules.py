@@ -1,0 +1,297 @@
+"""THE table: what each operation takes from and puts into, and what may follow what.
+
+Buckets belong to a payment. An operation moves an amount from one bucket to the next; the source
+must hold it. A pending operation stands in no bucket, so what it may still take cannot be spent
+twice. Partial and repeated operations need no further rule. What differs by acquirer or wire is
+data of the command (`final`, `allowed`), never an `if` here.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from msgspec.structs import replace
+
+from counterfoil.core import claims, units
+from counterfoil.core.answers import Approved, Verdict
+from counterfoil.core.declines import REASONS, Nature
+from counterfoil.core.errors import Code, Refused
+from counterfoil.core.money import Money
+from counterfoil.core.order import Kind, Operation, Order, Outcome, Payment, Units
+from counterfoil.core.pricing import Terms, state
+from counterfoil.core.record import Record
+
+OPERATIONS_MAX: Final = 500  # an order is loaded and stored whole; no honest one comes near
+
+
+class Bucket(StrEnum):
+    """Where money of a payment stands."""
+
+    OPEN = "open"
+    AUTHORIZED = "authorized"
+    CHARGED = "charged"
+    REVERSED = "reversed"
+    REFUNDED = "refunded"
+    DISPUTED = "disputed"
+    CREDITED = "credited"
+    OUTSIDE = "outside"
+
+
+class Rule(NamedTuple):
+    """One row: the buckets, and the refusals when the source is empty or holds too little."""
+
+    source: Bucket
+    target: Bucket
+    empty: Code
+    exceeds: Code
+
+
+_B, _C = Bucket, Code
+# fmt: off
+RULES: Final[Mapping[Kind, Rule]] = {
+    # operation     takes from          puts into      source empty            too much
+    Kind.AUTHORIZE: Rule(_B.OPEN,       _B.AUTHORIZED, _C.ALREADY_AUTHORIZED, _C.EXCEEDS_ORDER),
+    Kind.CHARGE:    Rule(_B.AUTHORIZED, _B.CHARGED,    _C.NOT_AUTHORIZED,      _C.EXCEEDS_AUTHORIZED),
+    Kind.REVERSE:   Rule(_B.AUTHORIZED, _B.REVERSED,   _C.NOTHING_TO_REVERSE, _C.EXCEEDS_AUTHORIZED),
+    Kind.REFUND:    Rule(_B.CHARGED,    _B.REFUNDED,   _C.NOT_CHARGED,         _C.EXCEEDS_CHARGED),
+    Kind.DISPUTE:   Rule(_B.CHARGED,    _B.DISPUTED,   _C.NOT_CHARGED,         _C.EXCEEDS_CHARGED),
+    Kind.RECOVER:   Rule(_B.DISPUTED,   _B.CHARGED,    _C.NOT_DISPUTED,        _C.EXCEEDS_DISPUTED),
+    Kind.CREDIT:    Rule(_B.OUTSIDE,    _B.CREDITED,   _C.CREDIT_NOT_ENABLED, _C.EXCEEDS_ORDER),
+}
+# fmt: on
+
+
+class Standing(StrEnum):
+    """The order's position in one word; what lists filter by. Each wire has its own words."""
+
+    NEW = "new"
+    WAITING = "waiting"
+    AUTHORIZED = "authorized"
+    CHARGED = "charged"
+    REVERSED = "reversed"
+    REFUNDED = "refunded"
+    CREDITED = "credited"
+    DECLINED = "declined"
+    REJECTED = "rejected"
+    FRAUD = "fraud"
+    DISPUTED = "disputed"
+    FAULTY = "faulty"
+
+
+class Command(Record):
+    """What a caller wants done. `minor` None: all that the source holds. `final`: let the rest go.
+
+    `charge` names the one charge a refund takes from; `units` the units of lines that move;
+    `allowed` the standings in which the caller's wire permits it; `key` is the caller's idempotency
+    key.
+    """
+
+    kind: Kind
+    minor: int | None = None
+    payment: int | None = None
+    charge: int | None = None
+    units: tuple[Units, ...] = ()
+    final: bool = False
+    allowed: frozenset[Standing] | None = None
+    number: str | None = None
+    key: str | None = None
+
+
+Position = dict[Bucket, int]
+_EMPTY: Final[Position] = dict.fromkeys(Bucket, 0)
+
+
+def position(payment: Payment) -> Position:
+    """Minor units standing in each bucket; what is pending stands in none."""
+    stands = _EMPTY.copy()
+    stands[Bucket.OPEN] = payment.amount.minor
+    for operation in payment.log:
+        rule, minor = RULES[operation.kind], operation.amount.minor
+        if operation.outcome is Outcome.PENDING or operation.outcome is Outcome.APPROVED:
+            stands[rule.source] -= minor + operation.released
+        if operation.outcome is Outcome.APPROVED:
+            stands[rule.target] += minor
+            stands[Bucket.REVERSED] += operation.released
+    return stands
+
+
+def settled(payment: Payment) -> Position:
+    """The position as if nothing were pending: what is being tried still stands where it was."""
+    stands = position(payment)
+    for operation in payment.log:
+        if operation.outcome is Outcome.PENDING:
+            stands[RULES[operation.kind].source] += operation.amount.minor + operation.released
+    return stands
+
+
+def pending(payment: Payment) -> int:
+    """Minor units that operations without an answer hold."""
+    return sum(
+        operation.amount.minor + operation.released
+        for operation in payment.log
+        if operation.outcome is Outcome.PENDING
+    )
+
+
+def check(payment: Payment) -> None:
+    """Assert what must hold after every fold: nothing is lost, nothing is overdrawn."""
+    stands = position(payment)
+    assert sum(stands.values()) + pending(payment) == payment.amount.minor
+    for bucket, minor in stands.items():
+        assert minor >= 0 or bucket is Bucket.OUTSIDE, f"{bucket} overdrawn in payment {payment.id}"
+
+
+# The first bucket that holds money names the standing.
+_BY_BUCKET: Final = (
+    (Bucket.DISPUTED, Standing.DISPUTED),
+    (Bucket.CREDITED, Standing.CREDITED),
+    (Bucket.REFUNDED, Standing.REFUNDED),
+    (Bucket.CHARGED, Standing.CHARGED),
+    (Bucket.AUTHORIZED, Standing.AUTHORIZED),
+    (Bucket.REVERSED, Standing.REVERSED),
+)
+_BY_NATURE: Final = {
+    Nature.DECLINED: Standing.DECLINED,
+    Nature.FRAUD: Standing.FRAUD,
+    Nature.FAULT: Standing.FAULTY,
+}
+
+
+def standing(order: Order) -> Standing:
+    """The order's position in one word, over all its payments."""
+    if order.closed is not None:
+        return Standing.REJECTED
+    stands = [settled(payment) for payment in order.payments]
+    for bucket, word in _BY_BUCKET:
+        if any(each[bucket] for each in stands):
+            return word
+    log = order.operations
+    if any(operation.outcome is Outcome.PENDING for operation in log):
+        return Standing.WAITING
+    if log and log[-1].decline is not None:
+        return _BY_NATURE[REASONS[log[-1].decline].nature]
+    return Standing.WAITING if order.payments else Standing.NEW
+
+
+def open_amount(order: Order) -> int:
+    """Minor units of the order that no payment has collected, holds or is about to."""
+    taken = 0
+    for payment in order.payments:
+        stands = position(payment)
+        taken += payment.amount.minor - stands[Bucket.OPEN] - stands[Bucket.REVERSED]
+    return order.amount.minor - taken
+
+
+def begin(order: Order, command: Command, *, stamp: int, terms: Terms) -> tuple[Order, Operation]:
+    """The order with a new pending operation that holds its money, and the operation (id `stamp`).
+
+    Raises `Refused`; then nothing has changed. Precedence: closed, state, empty source, amount.
+    """
+    if order.closed is not None:
+        raise Refused(Code.ORDER_CLOSED, operation=command.kind, standing=standing(order))
+    if command.allowed is not None and (now := standing(order)) not in command.allowed:
+        raise Refused(Code.WRONG_STATE, operation=command.kind, standing=now)
+    if len(order.operations) >= OPERATIONS_MAX:
+        raise Refused(Code.TOO_MANY_OPERATIONS)
+    payment = _choose(order, command)
+    rule = RULES[command.kind]
+    available = _available(order, payment, command.kind)
+    if available <= 0:
+        raise Refused(rule.empty)
+    minor = available if command.minor is None else command.minor
+    if command.units:
+        minor = units.amount(order, command.kind, command.units)
+    if minor <= 0:
+        raise Refused(Code.MALFORMED_AMOUNT)
+    if minor > available:
+        raise Refused(rule.exceeds)
+    parts = claims.take(payment, command.kind, minor, command.charge, rule.exceeds)
+    amount = Money(minor=minor, currency=order.amount.currency)
+    operation = Operation(
+        id=stamp,
+        kind=command.kind,
+        amount=amount,
+        statement=state(payment, command.kind, minor, terms),
+        released=available - minor if command.final and command.kind is Kind.CHARGE else 0,
+        parts=parts,
+        units=command.units,
+        number=command.number,
+        key=command.key,
+    )
+    return _with(order, payment, (*payment.log, operation)), operation
+
+
+def finish(
+    order: Order, operation: int, answer: Verdict, *, stamp: int
+) -> tuple[Order, Operation] | None:
+    """The order with that operation closed at instant `stamp`, or None: it was closed before.
+
+    A second answer, late or repeated, changes nothing.
+    """
+    payment, was = find(order, operation)
+    if was.outcome is not Outcome.PENDING:
+        return None
+    if isinstance(answer, Approved):
+        closed = replace(
+            was,
+            outcome=Outcome.APPROVED,
+            closed=stamp,
+            code=answer.code,
+            auth_code=answer.auth_code,
+            rrn=answer.rrn,
+            arn=answer.arn,
+            trace_id=answer.trace_id,
+        )
+    else:
+        reason = REASONS[answer.decline]
+        closed = replace(
+            was,
+            outcome=Outcome.FAILED if reason.nature is Nature.FAULT else Outcome.DECLINED,
+            closed=stamp,
+            decline=answer.decline,
+            code=answer.code or reason.code,
+            rrn=answer.rrn,
+        )
+    log = tuple(closed if each.id == operation else each for each in payment.log)
+    return _with(order, payment, log), closed
+
+
+def find(order: Order, operation: int) -> tuple[Payment, Operation]:
+    """The operation of that id and the payment it is about; raises `KeyError`."""
+    for payment in order.payments:
+        for each in payment.log:
+            if each.id == operation:
+                return payment, each
+    raise KeyError(operation)
+
+
+def _choose(order: Order, command: Command) -> Payment:
+    """The payment meant: the one named, else the latest that holds what is to be taken."""
+    if not order.payments:
+        raise Refused(Code.WRONG_STATE, operation=command.kind, standing=standing(order))
+    for payment in reversed(order.payments):
+        if command.payment is not None:
+            if payment.id == command.payment:
+                return payment
+        elif len(order.payments) == 1 or _available(order, payment, command.kind) > 0:
+            return payment
+    if command.payment is not None:
+        raise Refused(Code.ORDER_NOT_FOUND)
+    return order.payments[-1]
+
+
+def _available(order: Order, payment: Payment, kind: Kind) -> int:
+    stands = position(payment)
+    source = RULES[kind].source
+    if source is Bucket.OUTSIDE:  # as much as the order asks for may be brought in, once
+        return payment.amount.minor + stands[source]
+    if source is Bucket.OPEN:
+        return min(stands[source], open_amount(order))
+    return stands[source]
+
+
+def _with(order: Order, payment: Payment, log: tuple[Operation, ...]) -> Order:
+    changed = replace(payment, log=log)
+    check(changed)
+    payments = tuple(changed if each.id == payment.id else each for each in order.payments)
+    return replace(order, payments=payments)

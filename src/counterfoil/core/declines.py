@@ -130,7 +130,7 @@ _LATER, _CORRECTED, _STRONGER = Retry.LATER, Retry.CORRECTED, Retry.STRONGER
 _NEVER, _GENERIC = Retry.NEVER, Retry.GENERIC
 REASONS: Final[dict[Decline, Reason]] = {
     Decline.REFER_TO_ISSUER: _row("01", "Refer to card issuer", _GENERIC),
-    Decline.REFER_TO_ISSUER_SPECIAL: _row("02", "Refer to card issuer, special condition", _GENERIC),
+    Decline.REFER_TO_ISSUER_SPECIAL: _row("02", "Refer to card issuer, special case", _GENERIC),
     Decline.INVALID_MERCHANT: _row("03", "Invalid merchant", _NEVER),
     Decline.PICK_UP_CARD: _row("04", "Pick up card", _NEVER),
     Decline.DO_NOT_HONOR: _row("05", "Do not honor", _GENERIC),

@@ -1,0 +1,229 @@
+"""A store in memory, by the same contract as the durable ones (`tests/contract/test_stores.py`).
+
+It keeps values, and nothing awaits between a check and the write that relies on it, so that a
+commit is as atomic here as in a database. What a real store only writes (postings, notices) is
+open to tests as plain attributes.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import TypeVar
+
+from counterfoil.core.card import Card, SealedCard
+from counterfoil.core.change import Change, KeyUse
+from counterfoil.core.errors import Code, Refused
+from counterfoil.core.events import Notice
+from counterfoil.core.ledger import Posting
+from counterfoil.core.merchant import Credential, Merchant
+from counterfoil.core.order import Client, Location, Order, Outcome
+from counterfoil.core.ports import Committed, DataKey, Listed, OperationQuery, OrderQuery
+from counterfoil.core.rates import Rate
+from counterfoil.core.rules import standing
+
+T = TypeVar("T")
+
+
+class MemoryStore:
+    """A `Store` that forgets everything when it is gone; for tests and trials.
+
+    `commits` counts the changes that were DONE.
+    """
+
+    def __init__(self) -> None:
+        self.commits = 0
+        self.postings: list[tuple[int, Posting]] = []
+        self.notices: list[tuple[int, Notice]] = []
+        self._orders: dict[tuple[int, int], Order] = {}
+        self._operations: dict[tuple[int, int], Listed] = {}
+        self._cards: dict[tuple[int, int], SealedCard] = {}
+        self._keys: dict[tuple[int, str], KeyUse] = {}
+        self._merchants: dict[int, Merchant] = {}
+        self._credentials: dict[tuple[str, str], Credential] = {}
+        self._rates: dict[tuple[str, str, str], Rate] = {}
+        self._data_keys: dict[int, DataKey] = {}
+        self._open = True
+
+    async def commit(self, change: Change) -> Committed:
+        """Keep the change whole, or say why not.
+
+        The key is looked at before the version: an order sent again under its key is DUPLICATE,
+        whatever number it was given this time. Raises `Refused(STORE_UNAVAILABLE)` once closed.
+        """
+        if not self._open:
+            raise Refused(Code.STORE_UNAVAILABLE)
+        merchant, order = change.order.merchant, change.order
+        if change.key is not None and (merchant, change.key.key) in self._keys:
+            return Committed.DUPLICATE
+        stored = self._orders.get((merchant, order.id))
+        if (stored.version if stored else 0) != change.expects:
+            return Committed.STALE
+        self._orders[merchant, order.id] = order
+        for operation in (*change.born, *change.closed):
+            listed = Listed(order=order.id, operation=operation)
+            self._operations[merchant, operation.id] = listed
+        for card in change.cards:
+            self._cards[merchant, card.id] = card
+        if change.key is not None:
+            self._keys[merchant, change.key.key] = change.key
+        self.postings += [(merchant, posting) for posting in change.postings]
+        self.notices += [(merchant, notice) for notice in change.notices]
+        self.commits += 1
+        return Committed.DONE
+
+    async def load(self, merchant: int, order: int) -> Order:
+        """The order as last committed; raises `Refused(ORDER_NOT_FOUND)`."""
+        found = self._orders.get((merchant, order))
+        if found is None:
+            raise Refused(Code.ORDER_NOT_FOUND)
+        return found
+
+    async def card(self, merchant: int, card: int) -> SealedCard | None:
+        """The sealed number of a card."""
+        return self._cards.get((merchant, card))
+
+    async def key_use(self, merchant: int, key: str) -> KeyUse | None:
+        """What an idempotency key was used for."""
+        return self._keys.get((merchant, key))
+
+    async def orders(self, query: OrderQuery) -> Sequence[Order]:
+        """A page of orders, newest first."""
+        found = [
+            order
+            for (merchant, identifier), order in self._orders.items()
+            if merchant == query.merchant
+            and query.first <= identifier <= query.last
+            and identifier < query.before
+            and matches(order, query)
+        ]
+        return sorted(found, key=lambda order: -order.id)[: query.limit]
+
+    async def operations(self, query: OperationQuery) -> Sequence[Listed]:
+        """A page of closed operations, newest first."""
+        found = [
+            listed
+            for listed in self._of(query.merchant)
+            if listed.operation.outcome is not Outcome.PENDING
+            and query.first <= listed.operation.id <= query.last
+            and listed.operation.id < query.before
+            and among(listed.operation.kind, query.kinds)
+            and among(listed.operation.outcome, query.outcomes)
+        ]
+        return found[::-1][: query.limit]
+
+    async def pending(self, merchant: int, before: int, limit: int) -> Sequence[Listed]:
+        """The oldest operations without an answer whose id is below `before`."""
+        found = [
+            listed
+            for listed in self._of(merchant)
+            if listed.operation.outcome is Outcome.PENDING and listed.operation.id < before
+        ]
+        return found[:limit]
+
+    async def merchants(self) -> Sequence[Merchant]:
+        """Every merchant, by number."""
+        return [self._merchants[number] for number in sorted(self._merchants)]
+
+    async def merchant(self, merchant: int) -> Merchant | None:
+        """One merchant."""
+        return self._merchants.get(merchant)
+
+    async def save_merchant(self, merchant: Merchant) -> None:
+        """Add the merchant, or replace its settings."""
+        self._merchants[merchant.id] = merchant
+
+    async def credential(self, wire: str, login: str) -> Credential | None:
+        """How somebody of that login proves who they are."""
+        return self._credentials.get((wire, login))
+
+    async def credentials(self, merchant: int) -> Sequence[Credential]:
+        """All credentials of a merchant."""
+        return [each for each in self._credentials.values() if each.merchant == merchant]
+
+    async def save_credential(self, credential: Credential) -> None:
+        """Add the credential, or replace its secret."""
+        self._credentials[credential.wire, credential.login] = credential
+
+    async def rates(self, first: str, last: str) -> Sequence[Rate]:
+        """Exchange rates whose day is within the bounds, by day and pair."""
+        return [rate for key, rate in sorted(self._rates.items()) if first <= key[0] <= last]
+
+    async def rates_on(self, day: str) -> Sequence[Rate]:
+        """Of each pair the latest rate that is not after the day."""
+        latest = {(rate.source, rate.target): rate for rate in await self.rates("", day)}
+        return [latest[pair] for pair in sorted(latest)]
+
+    async def save_rates(self, rates: Sequence[Rate]) -> None:
+        """Add the rates, or replace those of the same pair and day."""
+        self._rates |= {(rate.day, rate.source, rate.target): rate for rate in rates}
+
+    async def data_keys(self) -> Sequence[DataKey]:
+        """The vault's wrapped data keys, by id."""
+        return [self._data_keys[key] for key in sorted(self._data_keys)]
+
+    async def save_data_key(self, key: DataKey) -> None:
+        """Add the key, or replace its wrapping and state."""
+        self._data_keys[key.id] = key
+
+    async def reseal(self, merchant: int, card: SealedCard) -> None:
+        """Replace a card's ciphertext; a card that is not there stays away."""
+        if (merchant, card.id) in self._cards:
+            self._cards[merchant, card.id] = card
+
+    async def every_card(self, merchant: int) -> AsyncIterator[SealedCard]:
+        """All sealed cards of a merchant, oldest first."""
+        for owner, card in sorted(self._cards):
+            if owner == merchant:
+                yield self._cards[owner, card]
+
+    async def ready(self) -> bool:
+        """Whether it answers now."""
+        return self._open
+
+    async def close(self) -> None:
+        """Refuse further commits; what is kept can still be read."""
+        self._open = False
+
+    def _of(self, merchant: int) -> list[Listed]:
+        """A merchant's operations, oldest first."""
+        found = [listed for (owner, _), listed in self._operations.items() if owner == merchant]
+        return sorted(found, key=lambda listed: listed.operation.id)
+
+
+def matches(order: Order, query: OrderQuery) -> bool:
+    """Whether the order passes every filter of the query but its bounds.
+
+    Card filters look at the latest payment that has a card: the one the order shows.
+    """
+    cards = [payment.card for payment in order.payments if payment.card is not None]
+    client, location = order.client or Client(), order.location or Location()
+    return (
+        among(standing(order), query.standings)
+        and among(order.reference, query.references)
+        and among(location.ip, query.ips)
+        and contains(client.name, query.name_part)
+        and contains(client.email, query.email_part)
+        and card_matches(cards[-1] if cards else None, query)
+    )
+
+
+def card_matches(card: Card | None, query: OrderQuery) -> bool:
+    """Whether the card passes the query's card filters; no card passes only where there are none."""
+    if card is None:
+        lists = (query.brands, query.subtypes, query.bins, query.issuer_countries)
+        return not any(lists) and query.issuer_part is None
+    return (
+        among(card.brand, query.brands)
+        and among(card.subtype, query.subtypes)
+        and among(card.first6, query.bins)
+        and among(card.issuer_country, query.issuer_countries)
+        and contains(card.issuer_title, query.issuer_part)
+    )
+
+
+def among(value: T | None, wanted: tuple[T, ...]) -> bool:
+    """Whether the value is one of those wanted; none wanted: all are."""
+    return not wanted or value in wanted
+
+
+def contains(value: str | None, part: str | None) -> bool:
+    """Whether the part is in the value, in any case, taken literally."""
+    return part is None or (value is not None and part.casefold() in value.casefold())

@@ -206,7 +206,7 @@ def matches(order: Order, query: OrderQuery) -> bool:
 
 
 def card_matches(card: Card | None, query: OrderQuery) -> bool:
-    """Whether the card passes the query's card filters; no card passes only where there are none."""
+    """Whether the card passes the card filters; an order without one passes if there are none."""
     if card is None:
         lists = (query.brands, query.subtypes, query.bins, query.issuer_countries)
         return not any(lists) and query.issuer_part is None

@@ -1,0 +1,98 @@
+"""Rotation of keys: each step is durable by itself, so that it may stop anywhere and be repeated.
+
+Old data keys stay in the database, inactive: they open whatever was sealed under them until it has
+been sealed again, and what is restored from a backup after that.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Final
+
+from msgspec.structs import replace
+
+from counterfoil.core.card import SealedCard
+from counterfoil.core.ports import DataKey, Store
+from counterfoil.core.record import Record
+from counterfoil.vault.master import MasterKey
+from counterfoil.vault.ring import ROOT, KeyRing, new_data_key, rewrap
+
+BATCH: Final = 256  # cards sealed again at once: enough to share a commit, little to hold in memory
+
+
+class Progress(Record):
+    """How far a rotation is: the key that seals now, cards looked at, cards sealed again."""
+
+    key: int
+    seen: int = 0
+    resealed: int = 0
+
+
+async def rotate(
+    store: Store, master: MasterKey, *, new_key: int | None = None, batch: int = BATCH
+) -> AsyncIterator[Progress]:
+    """Make data key `new_key` (an id) the one that seals, and seal every card again under it.
+
+    The first report comes when the key is durable and no card has been touched: a caller whose
+    other processes serve meanwhile waits there until they have learned it (`KeyRing.learn`). Then
+    one report a batch. What they sealed under the old key meanwhile, or what an interruption left,
+    is caught up by a repetition, with the same `new_key` or with None: the newest key there is.
+    """
+    ring = await _switch(store, master, new_key)
+    progress = Progress(key=ring.sealing_key)
+    yield progress
+    for merchant in await store.merchants():
+        async for cards in _batches(store, merchant.id, batch):
+            stale = [card for card in cards if card.key != ring.sealing_key]
+            await _reseal(store, ring, merchant.id, stale)
+            progress = replace(
+                progress,
+                seen=progress.seen + len(cards),
+                resealed=progress.resealed + len(stale),
+            )
+            yield progress
+
+
+async def rotate_master(store: Store, old: MasterKey, new: MasterKey) -> int:
+    """Wrap all data keys under another master; gives how many there are.
+
+    To be run while nothing serves: until it is done neither master opens all keys. Interrupted, it
+    is run again with the same two masters. Raises `VaultError`, and then has changed nothing.
+    """
+    keys = await store.data_keys()
+    for was, now in zip(keys, rewrap(old, new, keys), strict=True):
+        if was is not now:
+            await store.save_data_key(now)
+    return len(keys)
+
+
+async def _switch(store: Store, master: MasterKey, new_key: int | None) -> KeyRing:
+    """The ring that seals under the new key; its elders rest inactive."""
+    keys: dict[int, DataKey] = {key.id: key for key in await store.data_keys()}
+    ring = KeyRing(master, keys.values())  # a wrong master is found out before anything is written
+    if new_key is not None and new_key not in keys:
+        assert new_key > max(keys), "a new key's id is greater than those of its elders"
+        keys[new_key] = new_data_key(master, new_key)
+        await store.save_data_key(keys[new_key])
+        ring.learn(keys.values())
+    for key in keys.values():
+        if key.active and key.id not in {ROOT, ring.sealing_key}:
+            await store.save_data_key(replace(key, active=False))
+    return ring
+
+
+async def _batches(store: Store, merchant: int, size: int) -> AsyncIterator[list[SealedCard]]:
+    cards: list[SealedCard] = []
+    async for card in store.every_card(merchant):
+        cards.append(card)
+        if len(cards) == size:
+            yield cards
+            cards = []
+    if cards:
+        yield cards
+
+
+async def _reseal(store: Store, ring: KeyRing, merchant: int, cards: list[SealedCard]) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        for card in cards:
+            sealed = ring.seal(merchant, card.id, ring.open(merchant, card))
+            tasks.create_task(store.reseal(merchant, sealed))

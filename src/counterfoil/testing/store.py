@@ -6,20 +6,25 @@ open to tests as plain attributes.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from typing import TypeVar
 
-from counterfoil.core.card import Card, SealedCard
+from counterfoil.core.card import SealedCard
 from counterfoil.core.change import Change, KeyUse
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.events import Notice
 from counterfoil.core.ledger import Posting
 from counterfoil.core.merchant import Credential, Merchant
-from counterfoil.core.order import Client, Location, Order, Outcome
-from counterfoil.core.ports import Committed, DataKey, Listed, OperationQuery, OrderQuery
+from counterfoil.core.order import Client, Order, Outcome
+from counterfoil.core.ports import (
+    FILTERS,
+    Committed,
+    DataKey,
+    Evidence,
+    Listed,
+    OperationQuery,
+    OrderQuery,
+    projection,
+)
 from counterfoil.core.rates import Rate
-from counterfoil.core.rules import standing
-
-T = TypeVar("T")
 
 
 class MemoryStore:
@@ -118,6 +123,11 @@ class MemoryStore:
         ]
         return found[:limit]
 
+    async def evidence(self, merchant: int, after: int, limit: int) -> Sequence[Evidence]:
+        """What rests about the orders whose id is above `after`, oldest first."""
+        wanted = sorted(key for key in self._orders if key[0] == merchant and key[1] > after)
+        return [self._evidence(self._orders[key]) for key in wanted[:limit]]
+
     async def merchants(self) -> Sequence[Merchant]:
         """Every merchant, by number."""
         return [self._merchants[number] for number in sorted(self._merchants)]
@@ -143,17 +153,17 @@ class MemoryStore:
         self._credentials[credential.wire, credential.login] = credential
 
     async def rates(self, first: str, last: str) -> Sequence[Rate]:
-        """Exchange rates whose day is within the bounds, by day and pair."""
-        return [rate for key, rate in sorted(self._rates.items()) if first <= key[0] <= last]
+        """Exchange rates whose day is within the bounds, by pair and day."""
+        return [rate for _, rate in sorted(self._rates.items()) if first <= rate.day <= last]
 
     async def rates_on(self, day: str) -> Sequence[Rate]:
         """Of each pair the latest rate that is not after the day."""
         latest = {(rate.source, rate.target): rate for rate in await self.rates("", day)}
-        return [latest[pair] for pair in sorted(latest)]
+        return list(latest.values())
 
     async def save_rates(self, rates: Sequence[Rate]) -> None:
         """Add the rates, or replace those of the same pair and day."""
-        self._rates |= {(rate.day, rate.source, rate.target): rate for rate in rates}
+        self._rates |= {(rate.source, rate.target, rate.day): rate for rate in rates}
 
     async def data_keys(self) -> Sequence[DataKey]:
         """The vault's wrapped data keys, by id."""
@@ -182,6 +192,23 @@ class MemoryStore:
         """Refuse further commits; what is kept can still be read."""
         self._open = False
 
+    def _evidence(self, order: Order) -> Evidence:
+        operations = tuple(
+            listed.operation for listed in self._of(order.merchant) if listed.order == order.id
+        )
+        entries = {operation.id for operation in operations}
+        return Evidence(
+            order=order,
+            version=order.version,
+            projected=projection(order),
+            operations=operations,
+            postings=tuple(
+                posting
+                for merchant, posting in self.postings
+                if merchant == order.merchant and posting.operation in entries
+            ),
+        )
+
     def _of(self, merchant: int) -> list[Listed]:
         """A merchant's operations, oldest first."""
         found = [listed for (owner, _), listed in self._operations.items() if owner == merchant]
@@ -189,37 +216,24 @@ class MemoryStore:
 
 
 def matches(order: Order, query: OrderQuery) -> bool:
-    """Whether the order passes every filter of the query but its bounds.
-
-    Card filters look at the latest payment that has a card: the one the order shows.
-    """
-    cards = [payment.card for payment in order.payments if payment.card is not None]
-    client, location = order.client or Client(), order.location or Location()
+    """Whether the order passes every filter of the query but its bounds."""
+    shown = dict(zip(FILTERS, projection(order), strict=True))
+    client = order.client or Client()
     return (
-        among(standing(order), query.standings)
-        and among(order.reference, query.references)
-        and among(location.ip, query.ips)
+        among(shown["standing"], query.standings)
+        and among(shown["reference"], query.references)
+        and among(shown["ip"], query.ips)
+        and among(shown["brand"], query.brands)
+        and among(shown["subtype"], query.subtypes)
+        and among(shown["bin"], query.bins)
+        and among(shown["issuer_country"], query.issuer_countries)
+        and contains(shown["issuer_title"], query.issuer_part)
         and contains(client.name, query.name_part)
         and contains(client.email, query.email_part)
-        and card_matches(cards[-1] if cards else None, query)
     )
 
 
-def card_matches(card: Card | None, query: OrderQuery) -> bool:
-    """Whether the card passes the card filters; an order without one passes if there are none."""
-    if card is None:
-        lists = (query.brands, query.subtypes, query.bins, query.issuer_countries)
-        return not any(lists) and query.issuer_part is None
-    return (
-        among(card.brand, query.brands)
-        and among(card.subtype, query.subtypes)
-        and among(card.first6, query.bins)
-        and among(card.issuer_country, query.issuer_countries)
-        and contains(card.issuer_title, query.issuer_part)
-    )
-
-
-def among(value: T | None, wanted: tuple[T, ...]) -> bool:
+def among(value: str | None, wanted: tuple[str, ...]) -> bool:
     """Whether the value is one of those wanted; none wanted: all are."""
     return not wanted or value in wanted
 

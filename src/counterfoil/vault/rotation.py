@@ -92,7 +92,8 @@ async def _batches(store: Store, merchant: int, size: int) -> AsyncIterator[list
 
 
 async def _reseal(store: Store, ring: KeyRing, merchant: int, cards: list[SealedCard]) -> None:
-    async with asyncio.TaskGroup() as tasks:
-        for card in cards:
-            sealed = ring.seal(merchant, card.id, ring.open(merchant, card))
-            tasks.create_task(store.reseal(merchant, sealed))
+    sealed = [ring.seal(merchant, card.id, ring.open(merchant, card)) for card in cards]
+    writes = [store.reseal(merchant, card) for card in sealed]
+    for outcome in await asyncio.gather(*writes, return_exceptions=True):
+        if outcome is not None:
+            raise outcome

@@ -42,28 +42,27 @@ def change(
     closed: tuple[Operation, ...] = (),
     cards: tuple[SealedCard, ...] = (),
     key: KeyUse | None = None,
-    stamp: int = 0,
 ) -> Change:
-    """The change that leads to this order; derives its postings and notices.
-
-    `stamp` is the id of the first notice; it is needed where an operation or the order closes.
-    """
+    """The change that leads to this order; derives its postings and notices."""
     entries: tuple[Posting, ...] = ()
-    notices: tuple[Notice, ...] = ()
+    told: list[tuple[Event, int | None]] = []
     for operation in closed:
         assert operation.outcome is not Outcome.PENDING
         entries += postings(operation)
-        event = event_of(operation)
-        notices += (Notice(id=stamp, order=order.id, event=event, operation=operation.id),)
+        told.append((event_of(operation), operation.id))
     if order.closed is not None and order.version == 0:
-        notices += (Notice(id=stamp, order=order.id, event=Event.ORDER_REJECTED),)
+        told.append((Event.ORDER_REJECTED, None))
+    before = sum(each.outcome is not Outcome.PENDING for each in order.operations) - len(closed)
     return Change(
         order=replace(order, version=order.version + 1),
         expects=order.version,
         born=born,
         closed=closed,
         postings=entries,
-        notices=notices,
+        notices=tuple(
+            Notice(order=order.id, sequence=before + place, event=event, operation=operation)
+            for place, (event, operation) in enumerate(told, start=1)
+        ),
         cards=cards,
         key=key,
     )

@@ -37,10 +37,10 @@ _EVENTS: Final = {
 
 
 class Notice(Record):
-    """An event on its way to whoever wants to know; `id` orders the notices of one order."""
+    """An event on its way to whoever wants to know; `sequence` counts the notices of one order."""
 
-    id: int
     order: int
+    sequence: int
     event: Event
     operation: int | None = None
 

@@ -6,17 +6,18 @@ An adapter implements one of these and knows nothing of the others. `docs/extend
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from counterfoil.core.answers import Answer
 from counterfoil.core.card import Brand, Card, Cvv, Pan, SealedCard
 from counterfoil.core.change import Change, KeyUse
+from counterfoil.core.ledger import Posting
 from counterfoil.core.merchant import Credential, Merchant
 from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Operation, Order, Outcome, Recurring, Secure3d
 from counterfoil.core.rates import Rate
 from counterfoil.core.record import Record
-from counterfoil.core.rules import Standing
+from counterfoil.core.rules import Standing, standing
 
 
 class Capability(StrEnum):
@@ -117,6 +118,18 @@ class Committed(StrEnum):
     DUPLICATE = "duplicate"  # its idempotency key has been used
 
 
+FILTERS: Final = (
+    "reference",
+    "ip",
+    "bin",
+    "issuer_title",
+    "issuer_country",
+    "subtype",
+    "brand",
+    "standing",
+)
+
+
 class OrderQuery(Record):
     """A page of a merchant's orders, newest first; an empty tuple or None filters nothing.
 
@@ -160,6 +173,31 @@ class Listed(Record):
     operation: Operation
 
 
+class Evidence(Record):
+    """What rests about one order, as it rests: for `counterfoil verify`, which derives it anew."""
+
+    order: Order
+    version: int
+    projected: tuple[str | None, ...]
+    operations: tuple[Operation, ...]
+    postings: tuple[Posting, ...]
+
+
+def projection(order: Order) -> tuple[str | None, ...]:
+    """What lists filter the order by, in the order of FILTERS; kept beside the order."""
+    card = order.payments[-1].card if order.payments else None
+    return (
+        order.reference,
+        order.location.ip if order.location else None,
+        card.first6 if card else None,
+        card.issuer_title if card else None,
+        card.issuer_country if card else None,
+        card.subtype if card else None,
+        card.brand if card else None,
+        standing(order),
+    )
+
+
 class Store(Protocol):
     """Where the truth rests. Everything a change holds becomes durable together, or not at all."""
 
@@ -189,6 +227,10 @@ class Store(Protocol):
 
     async def pending(self, merchant: int, before: int, limit: int) -> Sequence[Listed]:
         """The oldest operations without an answer whose id is below `before`."""
+        ...
+
+    async def evidence(self, merchant: int, after: int, limit: int) -> Sequence[Evidence]:
+        """What rests about the orders whose id is above `after`, oldest first."""
         ...
 
     async def merchants(self) -> Sequence[Merchant]:

@@ -1,0 +1,101 @@
+"""Group commit: which of the waiting changes may go together, and the rows they come to.
+
+Changes that touch the same order or use the same idempotency key never share a batch: the later one
+waits for the next, where the fate of the earlier is known. So no verdict is guessed.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Final, Generic, TypeVar
+
+from sqlalchemy import Table
+from sqlalchemy.sql.expression import TableClause
+
+from counterfoil.core.change import Change
+from counterfoil.store import rows
+from counterfoil.store import tables as t
+from counterfoil.store.rows import Row
+
+SIZES: Final = (64, 16, 4, 1)  # rows a statement: few shapes to prepare, few steps to take
+Item = TypeVar("Item")
+
+
+class Sifted(Generic[Item]):
+    """The changes that go now, and those held for the next batch, each with its owner."""
+
+    def __init__(self, waiting: Iterable[tuple[Change, Item]]) -> None:
+        self.now: list[tuple[Change, Item]] = []
+        self.held: list[tuple[Change, Item]] = []
+        taken: set[tuple[int, int] | tuple[int, str]] = set()
+        for change, item in waiting:
+            merchant = change.order.merchant
+            marks: set[tuple[int, int] | tuple[int, str]] = {(merchant, change.order.id)}
+            if change.key is not None:
+                marks.add((merchant, change.key.key))
+            if taken.isdisjoint(marks):
+                self.now.append((change, item))
+            else:
+                self.held.append((change, item))
+            taken |= marks
+
+
+def portions(found: Sequence[Row]) -> Iterator[tuple[int, list[object]]]:
+    """The rows in runs of a few fixed sizes, each flattened as one statement's parameters."""
+    start = 0
+    for size in SIZES:
+        while len(found) - start >= size:
+            yield size, list(chain.from_iterable(found[start : start + size]))
+            start += size
+
+
+def added(changes: Sequence[Change]) -> Iterator[tuple[Table | TableClause, list[Row]]]:
+    """The rows that the changes add, table by table."""
+    new = [change for change in changes if change.expects == 0]
+    yield t.orders, [rows.order_row(change.order) for change in new]
+    yield t.orders_text, [row for change in new if (row := rows.text_row(change.order))]
+    yield (
+        t.operations,
+        [
+            rows.operation_row(change.order.merchant, change.order.id, operation)
+            for change in changes
+            for operation in change.born
+        ],
+    )
+    yield (
+        t.cards,
+        [rows.card_row(change.order.merchant, card) for change in changes for card in change.cards],
+    )
+    yield (
+        t.postings,
+        [
+            rows.posting_row(change.order.merchant, posting)
+            for change in changes
+            for posting in change.postings
+        ],
+    )
+    yield (
+        t.notices,
+        [
+            (change.order.merchant, notice.order, notice.sequence, notice.event, notice.operation)
+            for change in changes
+            for notice in change.notices
+        ],
+    )
+    yield (
+        t.keys,
+        [
+            rows.key_row(change.order.merchant, change.key)
+            for change in changes
+            if change.key is not None
+        ],
+    )
+
+
+def closed(changes: Sequence[Change]) -> list[Row]:
+    """The rows of operations that the changes close (and that an earlier change gave birth to)."""
+    return [
+        rows.close_row(change.order.merchant, operation)
+        for change in changes
+        for operation in change.closed
+        if operation not in change.born
+    ]

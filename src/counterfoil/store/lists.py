@@ -1,0 +1,170 @@
+"""Lists on the embedded store: keyset pages found by one index, however many orders there are.
+
+The most telling filter drives: its index is walked once for each of its values, newest first, and
+the runs are merged; the other filters are checked on the way. A customer's name or address is found
+by the full-text index of three-character runs; a pattern shorter than that is looked for order by
+order.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge
+from itertools import islice
+from typing import Any, Final
+
+import apsw
+
+from counterfoil.core.order import Client, Order, Outcome
+from counterfoil.core.ports import Evidence, Listed, OperationQuery, OrderQuery
+from counterfoil.store import pages, queries, rows
+from counterfoil.store.queries import Query
+
+GRAM: Final = 3  # characters: what the full-text index can find
+RUN: Final = 500  # orders read at a time where every one has to be looked at
+CLOSED: Final = (Outcome.APPROVED, Outcome.DECLINED, Outcome.FAILED)
+Filters = list[tuple[str, tuple[str, ...]]]
+Row = tuple[Any, ...]
+
+
+def orders(connection: apsw.Connection, query: OrderQuery) -> list[Order]:
+    """A page of orders, newest first."""
+    filters = _order_filters(connection, query)
+    if filters is None:
+        return []
+    patterns = [("name", query.name_part), ("email", query.email_part)]
+    sought = [(column, part) for column, part in patterns if part]
+    if not sought:
+        found = _walk(connection, pages.orders_page, filters, _bounds(query))
+    elif all(len(part) >= GRAM for _, part in sought):
+        found = _matching(connection, query, filters, sought)
+    else:
+        return list(islice(_looking(connection, query, filters, sought), query.limit))
+    return [rows.read_order(row) for row in found]
+
+
+def operations(connection: apsw.Connection, query: OperationQuery) -> list[Listed]:
+    """A page of closed operations, newest first."""
+    outcomes = tuple(each for each in query.outcomes if each in CLOSED) or (
+        () if query.outcomes else CLOSED
+    )
+    if not outcomes:
+        return []
+    filters: Filters = [("outcome", outcomes)]
+    if query.kinds:
+        rare = bool(query.outcomes) and Outcome.APPROVED not in outcomes
+        filters.insert(1 if rare else 0, ("kind", query.kinds))
+    found = _walk(connection, pages.operations_page, filters, _bounds(query))
+    return [Listed(order=row[1], operation=rows.read_operation(row[2])) for row in found]
+
+
+def evidence(connection: apsw.Connection, merchant: int, after: int, limit: int) -> list[Evidence]:
+    """What rests about a run of orders, oldest first."""
+    run = _all(connection, queries.order_rows(), merchant=merchant, after=after, limit=limit)
+    if not run:
+        return []
+    span = {"merchant": merchant, "first": run[0][1], "last": run[-1][1]}
+    logs: dict[int, list[Row]] = {row[1]: [] for row in run}
+    entries: dict[int, list[Row]] = {row[1]: [] for row in run}
+    for row in _all(connection, queries.operation_rows(), **span):
+        logs.setdefault(row[2], []).append(row)
+    for row in _all(connection, queries.posting_rows(), **span):
+        entries.setdefault(row[5], []).append(row)
+    return [
+        Evidence(
+            order=rows.read_order(row),
+            version=row[2],
+            projected=tuple(row[3:-1]),
+            operations=tuple(rows.read_operation(each[-1]) for each in logs[row[1]]),
+            postings=tuple(rows.read_posting(each) for each in entries[row[1]]),
+        )
+        for row in run
+    ]
+
+
+def _order_filters(connection: apsw.Connection, query: OrderQuery) -> Filters | None:
+    """The filters that are set, the most telling first; None where nothing can match."""
+    titles: tuple[str, ...] = ()
+    if query.issuer_part:
+        part = query.issuer_part.casefold()
+        known = _all(connection, queries.issuer_titles(), merchant=query.merchant)
+        titles = tuple(title for (title,) in known if part in title.casefold())
+        if not titles:
+            return None
+    given: Filters = [
+        ("reference", query.references),
+        ("ip", query.ips),
+        ("bin", query.bins),
+        ("issuer_title", titles),
+        ("issuer_country", query.issuer_countries),
+        ("subtype", query.subtypes),
+        ("brand", query.brands),
+        ("standing", query.standings),
+    ]
+    return [(name, tuple(dict.fromkeys(values))) for name, values in given if values]
+
+
+def _bounds(query: OrderQuery | OperationQuery) -> dict[str, object]:
+    return {
+        "merchant": query.merchant,
+        "first": query.first,
+        "last": query.last,
+        "before": query.before,
+        "limit": query.limit,
+    }
+
+
+def _walk(
+    connection: apsw.Connection, shape: Any, filters: Filters, bounds: dict[str, object]
+) -> list[Row]:
+    """One page over all values of the driving filter, merged by id."""
+    if not filters:
+        return _all(connection, shape(None, ()), **bounds)
+    (driver, values), *rest = filters
+    query = shape(driver, _counts(rest))
+    runs = [_all(connection, query, driver=value, **bounds, **_marks(rest)) for value in values]
+    limit = bounds["limit"]
+    assert isinstance(limit, int)
+    return list(islice(merge(*runs, key=lambda row: -row[0]), limit))
+
+
+def _matching(
+    connection: apsw.Connection, query: OrderQuery, filters: Filters, sought: list[tuple[str, str]]
+) -> list[Row]:
+    phrases = [("merchant", rows.merchant_mark(query.merchant)), *sought]
+    pattern = " AND ".join(
+        f'{column} : "{part.replace(chr(34), chr(34) * 2)}"' for column, part in phrases
+    )
+    shape = pages.orders_matching(_counts(filters))
+    return _all(connection, shape, pattern=pattern, **_bounds(query), **_marks(filters))
+
+
+def _looking(
+    connection: apsw.Connection, query: OrderQuery, filters: Filters, sought: list[tuple[str, str]]
+) -> Iterator[Order]:
+    bounds = _bounds(query) | {"limit": RUN}
+    while True:
+        run = _walk(connection, pages.orders_page, filters, bounds)
+        for row in run:
+            order = rows.read_order(row)
+            if all(holds(order.client, column, part) for column, part in sought):
+                yield order
+        if len(run) < RUN:
+            return
+        bounds["before"] = run[-1][0]
+
+
+def holds(client: Client | None, column: str, part: str) -> bool:
+    """Whether the customer's name or address holds the pattern, in any case."""
+    text = None if client is None else client.name if column == "name" else client.email
+    return text is not None and part.casefold() in text.casefold()
+
+
+def _counts(filters: Filters) -> tuple[tuple[str, int], ...]:
+    return tuple((name, len(values)) for name, values in filters)
+
+
+def _marks(filters: Iterable[tuple[str, Sequence[str]]]) -> dict[str, object]:
+    return {f"{name}_{at}": value for name, values in filters for at, value in enumerate(values)}
+
+
+def _all(connection: apsw.Connection, query: Query, **given: object) -> list[Row]:
+    return connection.execute(query.sql, query.bind(**given)).fetchall()

@@ -1,0 +1,1 @@
+"""Numbered, forward-only steps of the schema (Alembic)."""

@@ -1,0 +1,358 @@
+"""Every statement we send, each with a name and a sentence; built with SQLAlchemy, compiled once.
+
+A page of SQL for any database: the shapes are the same, the text is the dialect's. Statements over
+many rows take `count` rows as one list of values, because a round trip (or a step of the embedded
+engine) costs more than a row.
+"""
+
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    String,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+    values,
+)
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.expression import CTE, ClauseElement
+
+from counterfoil.core.ports import FILTERS
+from counterfoil.store import tables as t
+
+SQLITE: Final = sqlite.dialect(paramstyle="qmark")
+
+
+class Query(NamedTuple):
+    """A statement's text, its parameters in the order of its marks, and those that never vary."""
+
+    sql: str
+    names: tuple[str, ...]
+    fixed: dict[str, object]
+
+    def bind(self, **given: object) -> tuple[Any, ...]:
+        """The parameters in the order of the marks."""
+        return tuple(given[name] if name in given else self.fixed[name] for name in self.names)
+
+
+def compiled(statement: ClauseElement) -> Query:
+    """The statement as text for SQLite."""
+    text = statement.compile(dialect=SQLITE)
+    assert isinstance(text, SQLCompiler)
+    fixed = {name: value for name, value in text.params.items() if value is not None}
+    return Query(str(text), tuple(text.positiontup or ()), fixed)
+
+
+@cache
+def add(table: Table, count: int) -> Query:
+    """Insert so many rows; parameters row by row, in the order of the table's columns."""
+    rows: list[dict[str, Any]] = [
+        {c.name: bindparam(f"{c.name}_{place}") for c in table.c} for place in range(count)
+    ]
+    return compiled(insert(table).values(rows))
+
+
+@cache
+def advance(count: int) -> Query:
+    """Move so many orders from the version expected to the next; give back the ids that moved.
+
+    Parameters a row: merchant_id, id, expected, version, standing, body.
+    """
+    o = t.orders
+    v = _rows(count, "v", merchant_id=0, id=0, expected=0, version=0, standing="", body="")
+    return compiled(
+        update(o)
+        .values(version=v.c.version, standing=v.c.standing, body=v.c.body)
+        .where(o.c.merchant_id == v.c.merchant_id, o.c.id == v.c.id, o.c.version == v.c.expected)
+        .returning(o.c.id)
+    )
+
+
+@cache
+def close(count: int) -> Query:
+    """Close so many operations. Parameters a row: merchant_id, id, outcome, body."""
+    o = t.operations
+    v = _rows(count, "v", merchant_id=0, id=0, outcome="", body="")
+    return compiled(
+        update(o)
+        .values(outcome=v.c.outcome, body=v.c.body)
+        .where(o.c.merchant_id == v.c.merchant_id, o.c.id == v.c.id)
+    )
+
+
+@cache
+def reproject() -> Query:
+    """Set the columns that lists filter an order by, when it got a card after it was made."""
+    o = t.orders
+    columns = [o.c[name] for name in FILTERS]
+    return compiled(
+        update(o)
+        .values({c.name: bindparam(f"new_{c.name}") for c in columns})
+        .where(at(o.c.merchant_id, "merchant"), at(o.c.id, "id"))
+    )
+
+
+@cache
+def order() -> Query:
+    """One order."""
+    o = t.orders
+    return compiled(select(o.c.body).where(at(o.c.merchant_id, "merchant"), at(o.c.id, "id")))
+
+
+@cache
+def order_rows() -> Query:
+    """A run of a merchant's orders by id, whole rows, for proofs."""
+    o = t.orders
+    return compiled(
+        select(*o.c)
+        .where(at(o.c.merchant_id, "merchant"), o.c.id > bindparam("after", type_=BigInteger))
+        .order_by(o.c.id)
+        .limit(bindparam("limit"))
+    )
+
+
+@cache
+def operation_rows() -> Query:
+    """All operations of the orders in a run, oldest first, whole rows, for proofs."""
+    o = t.operations
+    return compiled(
+        select(*o.c)
+        .where(
+            at(o.c.merchant_id, "merchant"),
+            o.c.order_id >= bindparam("first", type_=BigInteger),
+            o.c.order_id <= bindparam("last", type_=BigInteger),
+        )
+        .order_by(o.c.order_id, o.c.id)
+    )
+
+
+@cache
+def posting_rows() -> Query:
+    """The postings of the operations in a run, whole rows, for proofs."""
+    p, o = t.postings, t.operations
+    return compiled(
+        select(*p.c, o.c.order_id)
+        .join(o, and_(o.c.merchant_id == p.c.merchant_id, o.c.id == p.c.operation_id))
+        .where(
+            at(o.c.merchant_id, "merchant"),
+            o.c.order_id >= bindparam("first", type_=BigInteger),
+            o.c.order_id <= bindparam("last", type_=BigInteger),
+        )
+    )
+
+
+@cache
+def balances() -> Query:
+    """A merchant's accounts: the sum of postings by account and currency."""
+    p = t.postings
+    return compiled(
+        select(p.c.account, p.c.currency, func.sum(p.c.minor))
+        .where(at(p.c.merchant_id, "merchant"))
+        .group_by(p.c.account, p.c.currency)
+        .order_by(p.c.currency, p.c.account)
+    )
+
+
+@cache
+def unbalanced() -> Query:
+    """Entries of a merchant that do not sum to zero in some currency."""
+    p = t.postings
+    return compiled(
+        select(p.c.operation_id, p.c.currency, func.sum(p.c.minor))
+        .where(at(p.c.merchant_id, "merchant"))
+        .group_by(p.c.operation_id, p.c.currency)
+        .having(func.sum(p.c.minor) != bindparam("zero"))
+    )
+
+
+@cache
+def card() -> Query:
+    """One sealed card."""
+    c = t.cards
+    return compiled(
+        select(c.c.id, c.c.key_id, c.c.sealed, c.c.fingerprint).where(
+            at(c.c.merchant_id, "merchant"), at(c.c.id, "id")
+        )
+    )
+
+
+@cache
+def cards_after() -> Query:
+    """A run of a merchant's sealed cards by id."""
+    c = t.cards
+    return compiled(
+        select(c.c.id, c.c.key_id, c.c.sealed, c.c.fingerprint)
+        .where(at(c.c.merchant_id, "merchant"), c.c.id > bindparam("after", type_=BigInteger))
+        .order_by(c.c.id)
+        .limit(bindparam("limit"))
+    )
+
+
+@cache
+def reseal() -> Query:
+    """Replace a card's ciphertext."""
+    c = t.cards
+    return compiled(
+        update(c)
+        .values(key_id=bindparam("key"), sealed=bindparam("new_sealed"))
+        .where(at(c.c.merchant_id, "merchant"), at(c.c.id, "card"))
+    )
+
+
+@cache
+def key_use() -> Query:
+    """What an idempotency key was used for."""
+    k = t.keys
+    return compiled(
+        select(k.c.key, k.c.fingerprint, k.c.order_id, k.c.used).where(
+            at(k.c.merchant_id, "merchant"), k.c.key == bindparam("key", type_=String)
+        )
+    )
+
+
+@cache
+def pending() -> Query:
+    """A merchant's oldest operations without an answer."""
+    o = t.operations
+    return compiled(
+        select(o.c.order_id, o.c.body)
+        .where(
+            at(o.c.merchant_id, "merchant"),
+            o.c.outcome == bindparam("outcome", type_=String),
+            o.c.id < bindparam("before", type_=BigInteger),
+        )
+        .order_by(o.c.id)
+        .limit(bindparam("limit"))
+    )
+
+
+@cache
+def everything(table: Table) -> Query:
+    """A directory table, whole."""
+    return compiled(select(*table.c).order_by(*table.primary_key.columns))
+
+
+@cache
+def merchant() -> Query:
+    """One merchant."""
+    return compiled(select(t.merchants.c.body).where(at(t.merchants.c.id, "id")))
+
+
+@cache
+def credential() -> Query:
+    """The credential of a login on a wire."""
+    c = t.credentials
+    return compiled(
+        select(*c.c).where(
+            c.c.wire == bindparam("wire", type_=String),
+            c.c.login == bindparam("login", type_=String),
+        )
+    )
+
+
+@cache
+def credentials_of() -> Query:
+    """All credentials of a merchant."""
+    c = t.credentials
+    return compiled(
+        select(*c.c).where(at(c.c.merchant_id, "merchant")).order_by(c.c.wire, c.c.login)
+    )
+
+
+@cache
+def issuer_titles() -> Query:
+    """The issuers a merchant has seen cards of."""
+    i = t.issuers
+    return compiled(select(i.c.title).where(at(i.c.merchant_id, "merchant")))
+
+
+@cache
+def put(table: Table) -> Query:
+    """Insert a row, or replace what is not its key; parameters are the table's columns."""
+    key = {c.name for c in table.primary_key.columns}
+    statement = upsert(table).values({c.name: bindparam(c.name) for c in table.c})
+    rest = {c.name: statement.excluded[c.name] for c in table.c if c.name not in key}
+    if not rest:
+        return compiled(statement.on_conflict_do_nothing())
+    return compiled(
+        statement.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=rest)
+    )
+
+
+@cache
+def rates_between() -> Query:
+    """Exchange rates of a span of days."""
+    r = t.rates
+    return compiled(
+        select(*r.c)
+        .where(
+            r.c.day >= bindparam("first", type_=String), r.c.day <= bindparam("last", type_=String)
+        )
+        .order_by(r.c.source, r.c.target, r.c.day)
+    )
+
+
+@cache
+def rates_on() -> Query:
+    """Of each pair the latest rate that is not after a day."""
+    r, later = t.rates, t.rates.alias("later")
+    newest = (
+        select(func.max(later.c.day))
+        .where(
+            later.c.source == r.c.source,
+            later.c.target == r.c.target,
+            later.c.day <= bindparam("day", type_=String),
+        )
+        .scalar_subquery()
+    )
+    return compiled(select(*r.c).where(r.c.day == newest).order_by(r.c.source, r.c.target))
+
+
+@cache
+def used_keys(count: int) -> Query:
+    """Which of so many idempotency keys have been used. Parameters a row: merchant_id, key."""
+    k = t.keys
+    v = _rows(count, "v", merchant_id=0, key="")
+    return compiled(
+        select(k.c.merchant_id, k.c.key).join_from(
+            v, k, and_(k.c.merchant_id == v.c.merchant_id, k.c.key == v.c.key)
+        )
+    )
+
+
+@cache
+def old_keys() -> Query:
+    """Forget a merchant's idempotency keys used before an instant."""
+    k = t.keys
+    return compiled(
+        delete(k).where(
+            at(k.c.merchant_id, "merchant"), k.c.used < bindparam("before", type_=BigInteger)
+        )
+    )
+
+
+def at(column: Column[Any], name: str) -> ColumnElement[bool]:
+    """The condition that a column has the value of a parameter, with the column's type."""
+    return column == bindparam(name, type_=column.type)
+
+
+def _rows(count: int, name: str, **shape: int | str) -> CTE:
+    """So many rows of values as a named table; the shape's defaults give the types."""
+    types = {key: BigInteger() if like == 0 else String() for key, like in shape.items()}
+    columns: list[Column[Any]] = [Column(key, kind) for key, kind in types.items()]
+    rows: list[tuple[Any, ...]] = [
+        tuple(bindparam(f"{key}_{place}", type_=kind) for key, kind in types.items())
+        for place in range(count)
+    ]
+    return values(*columns, name=name).data(rows).cte(name)

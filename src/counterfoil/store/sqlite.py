@@ -1,0 +1,326 @@
+"""The embedded store: one SQLite file, one thread that writes, readers beside it.
+
+Write-ahead log with `synchronous=FULL`: what `commit` has answered survives the loss of power. One
+process serves the file; commands may read and administer it meanwhile. apsw brings its own SQLite,
+because the one of Debian 12 can corrupt a write-ahead log (fixed in 3.51.3).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import local
+from typing import Any, Final, TypeVar
+
+import apsw
+
+from counterfoil.core.card import SealedCard
+from counterfoil.core.change import Change, KeyUse
+from counterfoil.core.errors import Code, Refused
+from counterfoil.core.merchant import Credential, Merchant
+from counterfoil.core.order import Order, Outcome
+from counterfoil.core.ports import (
+    FILTERS,
+    Committed,
+    DataKey,
+    Evidence,
+    Listed,
+    OperationQuery,
+    OrderQuery,
+    projection,
+)
+from counterfoil.core.rates import Rate
+from counterfoil.store import batch, lists, migrate, queries, rows
+from counterfoil.store import tables as t
+from counterfoil.store.queries import Query
+from counterfoil.store.writer import Verdict, Writer
+
+READERS: Final = 2  # threads for lists and proofs; single reads are made where they are asked
+CARDS_PAGE: Final = 500
+PRAGMAS: Final = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "secure_delete=ON",
+    "trusted_schema=OFF",
+    "cache_size=-8000",
+    "journal_size_limit=67108864",
+)
+Result = TypeVar("Result")
+
+
+async def open_store(path: Path) -> "SqliteStore":
+    """The store in that file, brought to the newest schema; made if it is not there.
+
+    Only its owner may read the file, for it holds personal data.
+    """
+    store = SqliteStore(path)
+    await asyncio.to_thread(migrate_file, path)
+    store.start()
+    return store
+
+
+def connect(path: Path) -> apsw.Connection:
+    """A connection with our settings; raises `apsw.CantOpenError`."""
+    connection = apsw.Connection(str(path), statementcachesize=200)
+    connection.set_busy_timeout(5000)
+    for pragma in PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def migrate_file(path: Path) -> tuple[str | None, str]:
+    """Bring the file to the newest schema; the steps it was at and is at now."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    connection = connect(path)
+    try:
+        before = _step(connection)
+        if before == t.HEAD:
+            return before, before
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            present = _step(connection)  # another process may have been quicker
+            if present != t.HEAD:
+                connection.execute(migrate.steps("sqlite", present))
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+        return before, t.HEAD
+    finally:
+        connection.close()
+
+
+def _step(connection: apsw.Connection) -> str | None:
+    if not connection.table_exists("main", "alembic_version"):
+        return None
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return None if row is None else str(row[0])
+
+
+class SqliteStore:
+    """Implements `core.ports.Store`; each method is described there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._threads = local()
+        self._known_issuers: set[tuple[int, str]] = set()
+
+    def start(self) -> None:
+        """Open the connections and the writing thread; inside a running event loop."""
+        self._connection = connect(self.path)
+        self._near = connect(self.path)
+        self._pool = ThreadPoolExecutor(READERS, "counterfoil-reader")
+        self._writer = Writer(self._write)
+        self._writer.start()
+
+    async def commit(self, change: Change) -> Committed:
+        return await self._writer.submit(change)
+
+    async def load(self, merchant: int, order: int) -> Order:
+        row = self._one(queries.order(), merchant=merchant, id=order)
+        if row is None:
+            raise Refused(Code.ORDER_NOT_FOUND, order=str(order))
+        return rows.read_order(row)
+
+    async def card(self, merchant: int, card: int) -> SealedCard | None:
+        row = self._one(queries.card(), merchant=merchant, id=card)
+        return None if row is None else rows.read_card(row)
+
+    async def key_use(self, merchant: int, key: str) -> KeyUse | None:
+        row = self._one(queries.key_use(), merchant=merchant, key=key)
+        return None if row is None else rows.read_key_use(row)
+
+    async def orders(self, query: OrderQuery) -> Sequence[Order]:
+        return await self._read(lambda connection: lists.orders(connection, query))
+
+    async def operations(self, query: OperationQuery) -> Sequence[Listed]:
+        return await self._read(lambda connection: lists.operations(connection, query))
+
+    async def pending(self, merchant: int, before: int, limit: int) -> Sequence[Listed]:
+        query = queries.pending()
+        given = query.bind(merchant=merchant, before=before, limit=limit, outcome=Outcome.PENDING)
+        found = await self._read(lambda connection: list(connection.execute(query.sql, given)))
+        return [Listed(order=row[0], operation=rows.read_operation(row[1])) for row in found]
+
+    async def evidence(self, merchant: int, after: int, limit: int) -> Sequence[Evidence]:
+        return await self._read(
+            lambda connection: lists.evidence(connection, merchant, after, limit)
+        )
+
+    async def merchants(self) -> Sequence[Merchant]:
+        return [rows.read_merchant(row) for row in self._all(queries.everything(t.merchants))]
+
+    async def merchant(self, merchant: int) -> Merchant | None:
+        row = self._one(queries.merchant(), id=merchant)
+        return None if row is None else rows.read_merchant(row)
+
+    async def save_merchant(self, merchant: Merchant) -> None:
+        await self._put(t.merchants, [(merchant.id, rows.body(merchant))])
+
+    async def credential(self, wire: str, login: str) -> Credential | None:
+        row = self._one(queries.credential(), wire=wire, login=login)
+        return None if row is None else rows.read_credential(row)
+
+    async def credentials(self, merchant: int) -> Sequence[Credential]:
+        found = self._all(queries.credentials_of(), merchant=merchant)
+        return [rows.read_credential(row) for row in found]
+
+    async def save_credential(self, credential: Credential) -> None:
+        row = (credential.wire, credential.login, credential.merchant, credential.secret_hash)
+        await self._put(t.credentials, [row])
+
+    async def rates(self, first: str, last: str) -> Sequence[Rate]:
+        found = self._all(queries.rates_between(), first=first, last=last)
+        return [rows.read_rate(row) for row in found]
+
+    async def rates_on(self, day: str) -> Sequence[Rate]:
+        return [rows.read_rate(row) for row in self._all(queries.rates_on(), day=day)]
+
+    async def save_rates(self, rates: Sequence[Rate]) -> None:
+        await self._put(t.rates, [(r.day, r.source, r.target, r.rate) for r in rates])
+
+    async def data_keys(self) -> Sequence[DataKey]:
+        return [rows.read_data_key(row) for row in self._all(queries.everything(t.data_keys))]
+
+    async def save_data_key(self, key: DataKey) -> None:
+        await self._put(t.data_keys, [(key.id, key.wrapped, key.active)])
+
+    async def reseal(self, merchant: int, card: SealedCard) -> None:
+        query = queries.reseal()
+        given = query.bind(merchant=merchant, card=card.id, key=card.key, new_sealed=card.sealed)
+        await self._writer.run_alone(lambda: _run(self._connection, [(query.sql, given)]))
+
+    async def every_card(self, merchant: int) -> AsyncIterator[SealedCard]:
+        after = 0
+        while True:
+            found = self._all(
+                queries.cards_after(), merchant=merchant, after=after, limit=CARDS_PAGE
+            )
+            for row in found:
+                yield rows.read_card(row)
+            if len(found) < CARDS_PAGE:
+                return
+            after = found[-1][0]
+
+    async def ready(self) -> bool:
+        return self._writer.is_alive() and self._near.execute("SELECT 1").fetchone() is not None
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._writer.finish)
+        self._pool.shutdown()
+        self._near.close()
+        self._connection.close()
+
+    def _one(self, query: Query, **given: object) -> tuple[Any, ...] | None:
+        return self._near.execute(query.sql, query.bind(**given)).fetchone()
+
+    def _all(self, query: Query, **given: object) -> list[tuple[Any, ...]]:
+        return self._near.execute(query.sql, query.bind(**given)).fetchall()
+
+    async def _read(self, work: Callable[[apsw.Connection], Result]) -> Result:
+        def act() -> Result:
+            connection = getattr(self._threads, "connection", None)
+            if connection is None:
+                connection = self._threads.connection = connect(self.path)
+            with connection:  # one snapshot for everything that the work reads
+                return work(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._pool, act)
+
+    async def _put(self, table: Any, found: Sequence[rows.Row]) -> None:
+        query = queries.put(table)
+        work = [(query.sql, row) for row in found]
+        await self._writer.run_alone(lambda: _run(self._connection, work))
+
+    def _write(self, changes: Sequence[Change]) -> Sequence[Verdict]:
+        """Commit what can be committed; a change that breaks a constraint is tried alone."""
+        try:
+            return _transact(self._connection, lambda: self._apply(changes))
+        except apsw.Error as error:
+            if len(changes) == 1:
+                return [error]
+            return [verdict for change in changes for verdict in self._write([change])]
+
+    def _apply(self, changes: Sequence[Change]) -> Sequence[Verdict]:
+        used = self._used_keys([change for change in changes if change.key is not None])
+        moved = self._advance(
+            [change for change in changes if change.expects and id(change) not in used]
+        )
+        verdicts: list[Verdict] = []
+        done: list[Change] = []
+        for change in changes:
+            if id(change) in used:
+                verdicts.append(Committed.DUPLICATE)
+            elif change.expects and change.order.id not in moved:
+                verdicts.append(Committed.STALE)
+            else:
+                verdicts.append(Committed.DONE)
+                done.append(change)
+        for table, found in batch.added(done):
+            for size, given in batch.portions(found):
+                self._connection.execute(queries.add(table, size).sql, given)
+        for size, given in batch.portions(batch.closed(done)):
+            self._connection.execute(queries.close(size).sql, given)
+        self._project(done)
+        return verdicts
+
+    def _used_keys(self, changes: Sequence[Change]) -> set[int]:
+        if not changes:
+            return set()
+        by_key = {
+            (change.order.merchant, change.key.key): id(change)
+            for change in changes
+            if change.key is not None
+        }
+        found: list[tuple[Any, ...]] = []
+        for size, given in batch.portions(list(by_key)):
+            found += self._connection.execute(queries.used_keys(size).sql, given).fetchall()
+        return {by_key[int(row[0]), str(row[1])] for row in found}
+
+    def _advance(self, changes: Sequence[Change]) -> set[object]:
+        moved: set[object] = set()
+        for size, given in batch.portions([rows.advance_row(change) for change in changes]):
+            found = self._connection.execute(queries.advance(size).sql, given).fetchall()
+            moved.update(row[0] for row in found)
+        return moved
+
+    def _project(self, changes: Sequence[Change]) -> None:
+        """Remember issuers seen, and the filters of orders that got a card after they were made."""
+        for change in changes:
+            if not change.cards:
+                continue
+            projected = dict(zip(FILTERS, projection(change.order), strict=True))
+            title = projected["issuer_title"]
+            mark = (change.order.merchant, title or "")
+            if title and mark not in self._known_issuers:
+                self._connection.execute(queries.put(t.issuers).sql, mark)
+                self._known_issuers.add(mark)
+            if change.expects:
+                query = queries.reproject()
+                given = {f"new_{name}": value for name, value in projected.items()}
+                order = change.order
+                self._connection.execute(
+                    query.sql, query.bind(merchant=order.merchant, id=order.id, **given)
+                )
+
+
+def _transact(connection: apsw.Connection, work: Callable[[], Result]) -> Result:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        result = work()
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return result
+
+
+def _run(connection: apsw.Connection, statements: Sequence[tuple[str, rows.Row]]) -> None:
+    def work() -> None:
+        for sql, given in statements:
+            connection.execute(sql, given)
+
+    _transact(connection, work)

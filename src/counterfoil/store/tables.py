@@ -1,0 +1,164 @@
+"""The schema, declared once for every database.
+
+`merchant_id` is the first column of every key and index of merchants' data, so that any engine can
+distribute by it. An order rests as one row: its `body` is the whole aggregate, beside it stand the
+columns that lists filter by, all of them projections that `counterfoil verify` rebuilds. Operations
+are append-only: a row is written when it is born and once more when it closes. Directory tables
+(merchants, credentials, rates, data keys) are small and cached. Ids are instants (`core/order.py`),
+so no table has a column for the time of creation.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    column,
+    table,
+    text,
+)
+
+from counterfoil.core.ports import FILTERS
+
+HEAD: Final = "0001"  # the migration that makes this schema; a test holds the two together
+metadata: Final = MetaData()
+
+merchants: Final = Table(
+    "merchants",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("body", Text, nullable=False),
+)
+
+credentials: Final = Table(
+    "credentials",
+    metadata,
+    Column("wire", String(20), primary_key=True),
+    Column("login", String(200), primary_key=True),
+    Column("merchant_id", BigInteger, nullable=False),
+    Column("secret_hash", LargeBinary, nullable=False),
+    Index("credentials_merchant", "merchant_id"),
+)
+
+rates: Final = Table(
+    "rates",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("source", String(3), primary_key=True),
+    Column("target", String(3), primary_key=True),
+    Column("rate", String(40), nullable=False),
+    Index("rates_pair", "source", "target", "day"),
+)
+
+data_keys: Final = Table(
+    "data_keys",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("active", Boolean, nullable=False),
+)
+
+orders: Final = Table(
+    "orders",
+    metadata,
+    Column("merchant_id", BigInteger, primary_key=True),
+    Column("id", BigInteger, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("reference", String(255)),
+    Column("ip", String(45)),
+    Column("bin", String(8)),
+    Column("issuer_title", String(255)),
+    Column("issuer_country", String(3)),
+    Column("subtype", String(40)),
+    Column("brand", String(20)),
+    Column("standing", String(20), nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+# One index for each filter: within a value, the newest orders stand at its end.
+for _name in FILTERS:
+    _present = text(f"{_name} IS NOT NULL")
+    Index(
+        f"orders_{_name}",
+        orders.c.merchant_id,
+        orders.c[_name],
+        orders.c.id,
+        sqlite_where=_present,
+        postgresql_where=_present,
+    )
+
+operations: Final = Table(
+    "operations",
+    metadata,
+    Column("merchant_id", BigInteger, primary_key=True),
+    Column("id", BigInteger, primary_key=True),
+    Column("order_id", BigInteger, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("body", Text, nullable=False),
+    Index("operations_order", "merchant_id", "order_id", "id"),
+    Index("operations_kind", "merchant_id", "kind", "id"),
+    Index("operations_outcome", "merchant_id", "outcome", "id"),
+)
+
+postings: Final = Table(
+    "postings",
+    metadata,
+    Column("merchant_id", BigInteger, primary_key=True),
+    Column("operation_id", BigInteger, primary_key=True),
+    Column("account", String(20), primary_key=True),
+    Column("currency", String(3), primary_key=True),
+    Column("minor", BigInteger, nullable=False),
+)
+
+notices: Final = Table(
+    "notices",
+    metadata,
+    Column("merchant_id", BigInteger, primary_key=True),
+    Column("order_id", BigInteger, primary_key=True),
+    Column("sequence", Integer, primary_key=True),
+    Column("event", String(40), nullable=False),
+    Column("operation_id", BigInteger),
+)
+
+cards: Final = Table(
+    "cards",
+    metadata,
+    Column("merchant_id", BigInteger, primary_key=True),
+    Column("id", BigInteger, primary_key=True),
+    Column("key_id", BigInteger, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Index("cards_fingerprint", "merchant_id", "fingerprint", "id"),
+)
+
+keys: Final = Table(
+    "keys",
+    metadata,
+    Column("merchant_id", BigInteger, primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("order_id", BigInteger, nullable=False),
+    Column("used", BigInteger, nullable=False),
+)
+
+issuers: Final = Table(
+    "issuers",
+    metadata,
+    Column("merchant_id", BigInteger, primary_key=True),
+    Column("title", String(255), primary_key=True),
+)
+
+# SQLite only: an FTS5 index of every three characters of customers' names and addresses.
+# The migration makes it; it holds no text of its own, only which order has which characters.
+orders_text: Final = table(
+    "orders_text", column("rowid"), column("merchant"), column("name"), column("email")
+)

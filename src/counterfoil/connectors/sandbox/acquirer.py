@@ -1,0 +1,175 @@
+"""The test bank's answers: every one follows from the instruction, the table and the book.
+
+What is approved or declined is booked before anything is awaited, so that an inquiry is always
+certain. An instruction that comes again is answered from the book, also where the first answer was
+lost on purpose.
+"""
+
+import asyncio
+from typing import Final, NoReturn
+
+from msgspec.structs import replace
+
+from counterfoil.connectors import Behaviour, Place, settings, whole_number
+from counterfoil.connectors.sandbox.book import Book, Entry, open_book
+from counterfoil.connectors.sandbox.numbers import arn, rrn, trace_id
+from counterfoil.connectors.sandbox.table import BY_CARD, BY_NAME, DEFAULT, MISBEHAVIOURS, Row
+from counterfoil.core.answers import Answer, Approved, Declined
+from counterfoil.core.declines import BY_CODE, REASONS, Decline
+from counterfoil.core.money import Money
+from counterfoil.core.order import Kind, Outcome
+from counterfoil.core.ports import Capability, Inquiry, Instruction, Receiver
+
+NAME: Final = "sandbox"
+AUTH_CODE: Final = "AUTH12"  # the documented example of the Bizon wire
+LATE_MS: Final = 30_000  # longer than any time limit that a caller waits
+MS_PER_S: Final = 1000
+SUPPORTS: Final = frozenset(Capability) - {Capability.NEEDS_CARD}
+CLEARED: Final = frozenset({Kind.CHARGE, Kind.REFUND})  # what has an ARN
+SAME_TRANSACTION: Final = frozenset({Kind.CHARGE, Kind.REVERSE})  # what keeps its original's RRN
+
+
+class Sandbox:
+    """An `Acquirer` in this process; `book` is what tests compare with ours."""
+
+    def __init__(self, book: Book, *, latency_ms: int = 0, late_ms: int = LATE_MS) -> None:
+        self.book = book
+        self._latency_ms = latency_ms
+        self._late_ms = late_ms
+        self._receive: Receiver | None = None
+        self._coming: set[asyncio.Task[None]] = set()
+
+    @property
+    def name(self) -> str:
+        """The name by which terminals choose it."""
+        return NAME
+
+    @property
+    def supports(self) -> frozenset[Capability]:
+        """What it can do: everything, without seeing the card again."""
+        return SUPPORTS
+
+    async def send(self, instruction: Instruction) -> Answer:
+        """What the table says of the card; never returns for the rows that time out."""
+        row = self._row(instruction)
+        behaviour = row.behaviour if instruction.kind in row.on else Behaviour.APPROVE
+        if behaviour is Behaviour.TIMEOUT_BEFORE:
+            await _never()
+        if behaviour is Behaviour.WRONG_ECHO:
+            return _wrong(instruction)
+        entry = _entry(instruction, row, behaviour)
+        standing = self.book.write(entry)
+        answer = _answer(standing)
+        if standing is entry and behaviour in MISBEHAVIOURS:
+            await self._misbehave(behaviour, instruction, answer)
+        if self._latency_ms:
+            await asyncio.sleep(self._latency_ms / MS_PER_S)
+        return answer
+
+    async def inquire(self, inquiry: Inquiry) -> Answer:
+        """What the book says; what it does not hold was never received."""
+        entry = self.book.find(inquiry.reference)
+        return Declined(decline=Decline.NOT_RECEIVED) if entry is None else _answer(entry)
+
+    def listen(self, receive: Receiver) -> None:
+        """Late and repeated answers go to `receive`; without it they go nowhere."""
+        self._receive = receive
+
+    async def close(self) -> None:
+        """Forget the answers still to come, and close the book."""
+        coming = tuple(self._coming)
+        for task in coming:
+            task.cancel()
+        await asyncio.gather(*coming, return_exceptions=True)
+        self.book.close()
+
+    def _row(self, instruction: Instruction) -> Row:
+        if instruction.card is not None:
+            return BY_CARD.get(instruction.card.pan.reveal(), DEFAULT)
+        if instruction.original is not None:
+            original = self.book.find(instruction.original.reference)
+            if original is not None and original.script is not None:
+                return BY_NAME.get(original.script, DEFAULT)
+        return DEFAULT
+
+    async def _misbehave(
+        self, behaviour: Behaviour, instruction: Instruction, answer: Answer
+    ) -> None:
+        if behaviour is Behaviour.TIMEOUT_AFTER:
+            await _never()
+        late = behaviour is Behaviour.LATE
+        coming = asyncio.create_task(
+            self._tell(instruction, answer, self._late_ms if late else self._latency_ms)
+        )
+        self._coming.add(coming)
+        coming.add_done_callback(self._coming.discard)
+        if late:
+            await _never()
+
+    async def _tell(self, instruction: Instruction, answer: Answer, delay_ms: int) -> None:
+        await asyncio.sleep(delay_ms / MS_PER_S)
+        if self._receive is not None:
+            inquiry = Inquiry(
+                reference=instruction.reference,
+                merchant=instruction.merchant,
+                kind=instruction.kind,
+                amount=instruction.amount,
+                terminal=instruction.terminal,
+            )
+            await self._receive(inquiry, answer)
+
+
+def open_sandbox(place: Place) -> Sandbox:
+    """The test bank, its book in `<stem>.sandbox.jsonl`; options `latency_ms`, `late_ms`.
+
+    Raises `ConnectorError` for other options, `OSError` or `BookError` for the file.
+    """
+    options = settings(place, ("latency_ms", "late_ms"))
+    latency_ms = whole_number(options, "latency_ms", 0)
+    late_ms = whole_number(options, "late_ms", LATE_MS)
+    path = None if place.folder is None else place.folder / f"{place.stem}.{NAME}.jsonl"
+    return Sandbox(open_book(path), latency_ms=latency_ms, late_ms=late_ms)
+
+
+def _entry(instruction: Instruction, row: Row, behaviour: Behaviour) -> Entry:
+    declined = row.decline if behaviour is Behaviour.DECLINE else None
+    original = instruction.original
+    return Entry(
+        reference=instruction.reference,
+        kind=instruction.kind,
+        merchant=instruction.merchant,
+        order=instruction.order,
+        minor=instruction.amount.minor,
+        currency=instruction.amount.currency,
+        original=None if original is None else original.reference,
+        outcome=Outcome.APPROVED if declined is None else Outcome.DECLINED,
+        code="00" if declined is None else REASONS[declined].code,
+        script=row.name,
+    )
+
+
+def _answer(entry: Entry) -> Answer:
+    """The answer that goes with an entry, today and whenever it is asked for again."""
+    original = entry.original if entry.kind in SAME_TRANSACTION else None
+    number = rrn(original or entry.reference)
+    if entry.outcome is not Outcome.APPROVED:
+        return Declined(decline=BY_CODE[entry.code], rrn=number)
+    return Approved(
+        reference=entry.reference,
+        amount=Money(minor=entry.minor, currency=entry.currency),
+        auth_code=AUTH_CODE,
+        rrn=number,
+        arn=arn(entry.reference) if entry.kind in CLEARED else None,
+        trace_id=trace_id(entry.reference) if entry.kind is Kind.AUTHORIZE else None,
+    )
+
+
+def _wrong(instruction: Instruction) -> Approved:
+    amount = replace(instruction.amount, minor=instruction.amount.minor + 1)
+    return Approved(reference=instruction.reference, amount=amount, auth_code=AUTH_CODE)
+
+
+async def _never() -> NoReturn:
+    """Wait until the caller's time limit cancels the wait."""
+    await asyncio.Event().wait()
+    raise AssertionError("nobody sets this event")

@@ -1,0 +1,190 @@
+"""The bank's own book: one line of JSON for each instruction it booked, appended and never changed.
+
+The file is the truth. The most recent entries are kept in memory besides, as a fold of the file
+that catches up when another process has written; older ones are found by reading backwards.
+References sort by time (`core/order.py`), so a reference above all that memory has let go of, and
+not in memory, is new. A book holds no card number and no check digits.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import msgspec
+
+from counterfoil.connectors.sandbox.tape import File, Memory, Tape
+from counterfoil.core.order import Kind, Outcome
+from counterfoil.core.record import Record
+
+RECENT_MAX: Final = 20_000  # entries in memory: a second of the fastest load, a few megabytes
+LINE_BYTES: Final = 256  # about the length of a line; none is longer than twice this
+BLOCK_BYTES: Final = 1 << 18  # read at a time
+HEAD: Final = b'{"reference":'
+
+
+class Entry(Record):
+    """What was asked, and what the bank made of it.
+
+    `script` names the row of the table by which later operations misbehave, where there is one.
+    """
+
+    reference: int
+    kind: Kind
+    merchant: int
+    order: int
+    minor: int
+    currency: str
+    original: int | None = None
+    outcome: Outcome = Outcome.APPROVED
+    code: str = "00"
+    script: str | None = None
+
+
+class BookError(Exception):
+    """The file is no book, or was damaged."""
+
+
+Totals: TypeAlias = dict[int, dict[Kind, int]]
+
+
+class Book:
+    """The entries on a tape; the first of a reference stands, whichever process wrote it."""
+
+    def __init__(self, tape: Tape, recent_max: int = RECENT_MAX) -> None:
+        """Reads the end of the tape; raises `BookError` where that is no book."""
+        self._tape = tape
+        self._recent_max = recent_max
+        self._recent: OrderedDict[int, Entry] = OrderedDict()
+        self._let_go = 0  # no reference above this has left memory
+        self._position = 0  # what the tape holds up to here is in memory, or has been
+        self._encode = msgspec.json.Encoder().encode
+        self._decode = msgspec.json.Decoder(Entry).decode
+        tape.lock()
+        try:
+            self._begin()
+        finally:
+            tape.unlock()
+
+    def write(self, entry: Entry) -> Entry:
+        """The entry that stands: this one, now booked, or the one its reference already has.
+
+        Raises `OSError`; then nothing is booked.
+        """
+        self._tape.lock()
+        try:
+            if self._catch_up():
+                self._tape.cut(self._position)  # a writer died before it could take this off
+            standing = self._look(entry.reference)
+            if standing is not None:
+                return standing
+            line = self._encode(entry) + b"\n"
+            self._tape.append(line)
+            self._position += len(line)
+            self._keep(entry)
+            return entry
+        finally:
+            self._tape.unlock()
+
+    def find(self, reference: int) -> Entry | None:
+        """The entry of that reference; None is certain."""
+        entry = self._recent.get(reference)
+        if entry is None:
+            self._catch_up()
+            entry = self._look(reference)
+        return entry
+
+    def entries(self) -> Iterator[Entry]:
+        """Every entry booked so far, oldest first, read as it is asked for."""
+        for line in self._lines(0, self._tape.size()):
+            yield self._decoded(line)
+
+    def totals(self) -> Totals:
+        """Approved minor units of each kind, by the reference that the operations go back to.
+
+        An authorization, and whatever names no original, goes back to itself. It takes memory for
+        each such reference: for tests and closings, not for the way of a payment.
+        """
+        sums: Totals = {}
+        for entry in self.entries():
+            if entry.outcome is Outcome.APPROVED:
+                root = None if entry.kind is Kind.AUTHORIZE else entry.original
+                kinds = sums.setdefault(root or entry.reference, {})
+                kinds[entry.kind] = kinds.get(entry.kind, 0) + entry.minor
+        return sums
+
+    def close(self) -> None:
+        """Let go of the tape."""
+        self._tape.close()
+
+    def _begin(self) -> None:
+        size = self._tape.size()
+        start = max(0, size - self._recent_max * LINE_BYTES)
+        if start:
+            start += self._tape.read(start, 2 * LINE_BYTES).find(b"\n") + 1
+        self._position = start
+        self._catch_up()
+        rest = self._tape.read(self._position, len(HEAD))
+        if rest and not (rest.startswith(HEAD) or HEAD.startswith(rest)):
+            raise BookError("the file is not a book of the test bank")
+        self._tape.cut(self._position)  # half a line: its writer died with the machine, unanswered
+        if start:
+            self._let_go = max(self._let_go, max(self._recent, default=0))
+
+    def _catch_up(self) -> int:
+        """Take in what others wrote; gives how many bytes are left that are no whole line."""
+        size = self._tape.size()
+        if size != self._position:
+            for line in self._lines(self._position, size):
+                self._position += len(line) + 1
+                self._keep(self._decoded(line))
+        return size - self._position
+
+    def _look(self, reference: int) -> Entry | None:
+        entry = self._recent.get(reference)
+        if entry is None and reference <= self._let_go:
+            return self._search(reference)
+        return entry
+
+    def _keep(self, entry: Entry) -> None:
+        self._recent[entry.reference] = entry
+        if len(self._recent) > self._recent_max:
+            gone, _ = self._recent.popitem(last=False)
+            self._let_go = max(self._let_go, gone)
+
+    def _lines(self, start: int, end: int) -> Iterator[bytes]:
+        rest = b""
+        while start < end:
+            block = self._tape.read(start, min(BLOCK_BYTES, end - start))
+            start += len(block)
+            *whole, rest = (rest + block).split(b"\n")
+            yield from whole
+
+    def _search(self, reference: int) -> Entry | None:
+        wanted = b"%b%d," % (HEAD, reference)
+        end = self._position
+        while end > 0:
+            start = max(0, end - BLOCK_BYTES)
+            block = self._tape.read(start, end - start + len(wanted))
+            at = block.rfind(wanted)
+            if at >= 0:
+                return self._decoded(next(self._lines(start + at, self._position)))
+            end = start
+        return None
+
+    def _decoded(self, line: bytes) -> Entry:
+        try:
+            return self._decode(line)
+        except msgspec.MsgspecError as error:
+            raise BookError("a line of the test bank's book is damaged") from error
+
+
+def open_book(path: Path | None) -> Book:
+    """The book in that file, which is made where it is missing; None: in memory.
+
+    Raises `OSError`, or `BookError` where the file is something else.
+    """
+    if path is None:
+        return Book(Memory())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return Book(File(path))

@@ -1,0 +1,211 @@
+"""The published table of the test bank: which card does what, on which operation, on which wire.
+
+A row that names no card is the last: every other card is approved. Beside the cards that the wires'
+own documents publish there is one family of numbers that works on every wire:
+
+    4000 0009 BK0C CCCL
+
+B  what happens: 0 the answer is the response code, else a behaviour (see BEHAVIOUR_DIGITS);
+K  the operation that it happens to, all others are approved (see KIND_DIGITS);
+C  the response code (`core/declines.py`), each of its two characters as two digits: 0 to 9 are 00
+   to 09, A to Z are 10 to 35; four zeros where B is not 0;
+L  the check digit.
+
+So `51` on authorize is 4000 0009 0100 5017, and no amount of an order can hit a row by accident.
+What a card does to a later operation holds for every operation that goes back to its authorization,
+although only the authorization shows the card. Source of the Bizon rows: spec of that wire, demo
+data; the codes are ISO 8583 DE 39.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Final
+
+from counterfoil.connectors import Behaviour
+from counterfoil.connectors.sandbox.numbers import check_digit
+from counterfoil.core.declines import BY_CODE, REASONS, Decline
+from counterfoil.core.order import Kind
+from counterfoil.core.record import Record
+
+APPROVED_CARD: Final = "4111111111111111"
+TEST_BIN: Final = "40000009"
+BASE_36: Final = 36  # A is 10, Z is 35
+WITH_CARD: Final = frozenset({Kind.AUTHORIZE, Kind.CREDIT})
+EVERY_WIRE: Final[frozenset[str]] = frozenset()
+BIZON: Final = frozenset({"bizon"})
+
+BEHAVIOUR_DIGITS: Final[Mapping[Behaviour, int]] = {
+    Behaviour.DECLINE: 0,
+    Behaviour.TIMEOUT_BEFORE: 1,
+    Behaviour.TIMEOUT_AFTER: 2,
+    Behaviour.LATE: 3,
+    Behaviour.DUPLICATE: 4,
+    Behaviour.WRONG_ECHO: 5,
+}
+KIND_DIGITS: Final[Mapping[Kind, int]] = {
+    Kind.AUTHORIZE: 1,
+    Kind.CHARGE: 2,
+    Kind.REVERSE: 3,
+    Kind.REFUND: 4,
+    Kind.CREDIT: 5,
+}
+
+
+class Authentication(StrEnum):
+    """How the card's issuer authenticates its holder by 3-D Secure, where that is demanded."""
+
+    CHALLENGE = "challenge"
+    FRICTIONLESS = "frictionless"
+    METHOD = "method, then frictionless"
+
+
+class Row(Record):
+    """One row: the card (None: any other), and what happens to operations of the kinds in `on`.
+
+    `wires` empty means every wire. `name` is what the book keeps so that later operations find the
+    row again; it is no card number.
+    """
+
+    card: str | None
+    behaviour: Behaviour
+    on: frozenset[Kind]
+    wires: frozenset[str] = EVERY_WIRE
+    decline: Decline | None = None
+    authentication: Authentication = Authentication.CHALLENGE
+    name: str | None = None
+
+
+def number(behaviour: Behaviour, on: Kind, code: str = "00") -> str:
+    """The card of that behaviour, operation and response code; the formula is above."""
+    digits = "".join(f"{int(character, BASE_36):02d}" for character in code)
+    body = f"{TEST_BIN}{BEHAVIOUR_DIGITS[behaviour]}{KIND_DIGITS[on]}0{digits}"
+    return body + check_digit(body)
+
+
+def card_for(decline: Decline, on: Kind = Kind.AUTHORIZE) -> str:
+    """The card whose operations of that kind are declined for that reason.
+
+    Raises `ValueError` for NOT_SENT and NOT_RECEIVED, which no bank says, and for a dispute or a
+    recovery, which no bank is asked.
+    """
+    code = REASONS[decline].code
+    if BY_CODE[code] is not decline or on not in KIND_DIGITS:
+        raise ValueError(f"no card says {decline} to {on}")
+    return number(Behaviour.DECLINE, on, code)
+
+
+def card_doing(behaviour: Behaviour, on: Kind = Kind.AUTHORIZE) -> str:
+    """The card whose operations of that kind meet that behaviour.
+
+    Raises `ValueError` for DECLINE (`card_for` has it) and for kinds that no bank is asked.
+    """
+    if behaviour is Behaviour.APPROVE:
+        return APPROVED_CARD
+    if behaviour is Behaviour.DECLINE or on not in KIND_DIGITS:
+        raise ValueError(f"no card does {behaviour} to {on}")
+    return number(behaviour, on)
+
+
+def _demo(
+    card: str,
+    decline: Decline | None = None,
+    authentication: Authentication = Authentication.CHALLENGE,
+) -> Row:
+    return Row(
+        card=card,
+        behaviour=Behaviour.DECLINE if decline else Behaviour.APPROVE,
+        on=WITH_CARD,
+        wires=BIZON,
+        decline=decline,
+        authentication=authentication,
+    )
+
+
+def _declining(decline: Decline, on: Kind) -> Row:
+    return Row(
+        card=card_for(decline, on),
+        behaviour=Behaviour.DECLINE,
+        on=frozenset({on}),
+        decline=decline,
+        name=f"{on}.{REASONS[decline].code}",
+    )
+
+
+def _behaving(behaviour: Behaviour, on: Kind) -> Row:
+    return Row(
+        card=card_doing(behaviour, on),
+        behaviour=behaviour,
+        on=frozenset({on}),
+        name=f"{on}.{behaviour}",
+    )
+
+
+MISBEHAVIOURS: Final = tuple(each for each in BEHAVIOUR_DIGITS if each is not Behaviour.DECLINE)
+DEFAULT: Final = Row(card=None, behaviour=Behaviour.APPROVE, on=frozenset(Kind))
+ROWS: Final[tuple[Row, ...]] = (
+    _demo(APPROVED_CARD),
+    _demo("5555555555554444", authentication=Authentication.FRICTIONLESS),
+    _demo("5100330000070101"),
+    _demo("2201380000040013", authentication=Authentication.METHOD),
+    _demo("4000000000000002", Decline.DO_NOT_HONOR),
+    _demo("4000000000009995", Decline.INSUFFICIENT_FUNDS),
+    _demo("4100000000000019", Decline.SUSPECTED_FRAUD),
+    _demo("4000000000000119", Decline.SYSTEM_MALFUNCTION),
+    *(_behaving(behaviour, kind) for behaviour in MISBEHAVIOURS for kind in KIND_DIGITS),
+    *(_declining(decline, kind) for decline in BY_CODE.values() for kind in KIND_DIGITS),
+    DEFAULT,
+)
+BY_CARD: Final[Mapping[str, Row]] = {row.card: row for row in ROWS if row.card is not None}
+BY_NAME: Final[Mapping[str, Row]] = {row.name: row for row in ROWS if row.name is not None}
+MEANINGS: Final[Mapping[Behaviour, str]] = {
+    Behaviour.TIMEOUT_BEFORE: "never booked, never answered",
+    Behaviour.TIMEOUT_AFTER: "booked as approved, never answered",
+    Behaviour.LATE: "booked as approved; the answer comes by itself after `late_ms`",
+    Behaviour.DUPLICATE: "approved; the same answer comes by itself once more",
+    Behaviour.WRONG_ECHO: "approved with one minor unit too many; nothing is booked",
+}
+
+
+def markdown() -> str:
+    """All rows: published cards, then behaviours and declines with a card for each operation."""
+    published = [_published(row) for row in ROWS if row.wires] + [_published(DEFAULT)]
+    behaviours = [
+        [f"`{each}`", MEANINGS[each], *(card_doing(each, kind) for kind in KIND_DIGITS)]
+        for each in MISBEHAVIOURS
+    ]
+    declines = [
+        [code, REASONS[decline].text, *(card_for(decline, kind) for kind in KIND_DIGITS)]
+        for code, decline in sorted(BY_CODE.items())
+    ]
+    kinds = [kind.value for kind in KIND_DIGITS]
+    return "\n\n".join(
+        (
+            "### Published cards",
+            _grid(["card", "wires", "operations", "answer", "3-D Secure"], published),
+            "### Behaviours, by the operation they happen to",
+            _grid(["behaviour", "what happens", *kinds], behaviours),
+            "### Declines, by the operation that is declined",
+            _grid(["code", "text", *kinds], declines),
+        )
+    )
+
+
+def _published(row: Row) -> list[str]:
+    return [
+        row.card or "any other",
+        ", ".join(sorted(row.wires)) or "every",
+        "every" if row is DEFAULT else ", ".join(sorted(row.on)),
+        _answer(row.decline),
+        row.authentication.value,
+    ]
+
+
+def _answer(decline: Decline | None) -> str:
+    if decline is None:
+        return "00 Approved"
+    return f"{REASONS[decline].code} {REASONS[decline].text}"
+
+
+def _grid(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+    rows = [head, ["---"] * len(head), *body]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -1,0 +1,115 @@
+"""Where the book's lines are written: the end of a file that processes may share, or memory.
+
+Nothing written is changed. `lock` keeps other processes out between a look and a write; only a line
+that a full disk cut short is taken off again.
+"""
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+from typing import Protocol
+
+
+class Tape(Protocol):
+    """Bytes that only grow."""
+
+    def lock(self) -> None:
+        """Keep other processes from writing."""
+        ...
+
+    def unlock(self) -> None:
+        """Let them."""
+        ...
+
+    def size(self) -> int:
+        """How many bytes there are."""
+        ...
+
+    def read(self, start: int, count: int) -> bytes:
+        """At most so many bytes from there."""
+        ...
+
+    def append(self, line: bytes) -> None:
+        """Write at the end; raises `OSError`, and then nothing is written."""
+        ...
+
+    def cut(self, size: int) -> None:
+        """Take off what is beyond; only ever the beginning of a line."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+class File:
+    """A file, without fsync: what is written survives the death of the process."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def lock(self) -> None:
+        """Keep other processes from writing; the system unlocks for a process that dies."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+
+    def unlock(self) -> None:
+        """Let them."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def size(self) -> int:
+        """How many bytes there are."""
+        return os.fstat(self._descriptor).st_size
+
+    def read(self, start: int, count: int) -> bytes:
+        """At most so many bytes from there."""
+        return os.pread(self._descriptor, count, start)
+
+    def append(self, line: bytes) -> None:
+        """Write at the end in one piece; call it under the lock."""
+        written = os.write(self._descriptor, line)
+        if written != len(line):
+            self.cut(self.size() - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def cut(self, size: int) -> None:
+        """Take off what is beyond; call it under the lock."""
+        os.ftruncate(self._descriptor, size)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+        self._descriptor = -1  # the number may soon be another file's
+
+
+class Memory:
+    """The same for one process, in memory: it grows, so it is for tests and trials."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def lock(self) -> None:
+        """Nobody else is there."""
+
+    def unlock(self) -> None:
+        """Nobody else is there."""
+
+    def size(self) -> int:
+        """How many bytes there are."""
+        return len(self._bytes)
+
+    def read(self, start: int, count: int) -> bytes:
+        """At most so many bytes from there."""
+        return bytes(self._bytes[start : start + count])
+
+    def append(self, line: bytes) -> None:
+        """Write at the end."""
+        self._bytes += line
+
+    def cut(self, size: int) -> None:
+        """Take off what is beyond."""
+        del self._bytes[size:]
+
+    def close(self) -> None:
+        """Forget it."""
+        self._bytes.clear()

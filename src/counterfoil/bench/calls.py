@@ -1,0 +1,76 @@
+"""The calls that are measured, as one table; the wire is Bizon's, the body its smallest one.
+
+Source of the body: the Bizon document, "Authorize", example "only required fields provided", with a
+card that has not expired.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+from counterfoil.core.record import Record
+
+LOGIN: Final = "project"
+PASSWORD: Final = "password"  # noqa: S105 (the demo merchant's published credential)
+BODY: Final = (
+    '{"amount":9.99,"card":{"cvv":"333","expiration_month":12,"expiration_year":2039,'
+    '"holder":"John Smith"},"location":{"ip":"6.6.6.6"},"pan":"4111111111111111"}'
+)
+PAGE: Final = 100
+
+
+class Uses(StrEnum):
+    """Which order ids a call goes over."""
+
+    NONE = "none"
+    AUTHORIZED = "authorized"  # each once
+    CHARGED = "charged"  # each once
+    KNOWN = "known"  # a thousand, again and again
+
+
+class Call(Record):
+    """One row. `goal`: the least share of the floor's rate, in percent; None: reported only."""
+
+    name: str
+    title: str
+    method: str
+    path: str
+    uses: Uses = Uses.NONE
+    body: str | None = None
+    goal: int | None = None
+
+
+AUTHORIZE: Final = Call(
+    name="authorize",
+    title="authorize",
+    method="POST",
+    path="/orders/authorize",
+    body=BODY,
+    goal=40,
+)
+CHARGE: Final = Call(
+    name="charge",
+    title="charge",
+    method="PUT",
+    path="/orders/{id}/charge",
+    uses=Uses.AUTHORIZED,
+    goal=35,
+)
+REFUND: Final = Call(
+    name="refund",
+    title="refund",
+    method="PUT",
+    path="/orders/{id}/refund",
+    uses=Uses.CHARGED,
+    goal=35,
+)
+GET: Final = Call(
+    name="get", title="get", method="GET", path="/orders/{id}", uses=Uses.KNOWN, goal=40
+)
+LIST: Final = Call(name="list", title="list page", method="GET", path=f"/orders/?per_page={PAGE}")
+FILTER: Final = Call(
+    name="filter",
+    title="filtered page",
+    method="GET",
+    path=f"/orders/?status=authorized&card.type=visa&per_page={PAGE}",
+)
+CALLS: Final = (AUTHORIZE, CHARGE, REFUND, GET, LIST, FILTER)

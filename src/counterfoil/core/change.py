@@ -22,13 +22,15 @@ class KeyUse(Record):
 class Change(Record):
     """The order as it is to be, the version it was decided on, and the rows that go with it.
 
-    `born` are new operations, `closed` those that got their answer. `expects` 0: the order is new.
+    `born` are new operations, `closed` those that got their answer, `marked` those that still wait
+    for it and are being taken back. `expects` 0: the order is new.
     """
 
     order: Order
     expects: int
     born: tuple[Operation, ...] = ()
     closed: tuple[Operation, ...] = ()
+    marked: tuple[Operation, ...] = ()
     postings: tuple[Posting, ...] = ()
     notices: tuple[Notice, ...] = ()
     cards: tuple[SealedCard, ...] = ()
@@ -40,6 +42,7 @@ def change(
     *,
     born: tuple[Operation, ...] = (),
     closed: tuple[Operation, ...] = (),
+    marked: tuple[Operation, ...] = (),
     cards: tuple[SealedCard, ...] = (),
     key: KeyUse | None = None,
 ) -> Change:
@@ -58,6 +61,7 @@ def change(
         expects=order.version,
         born=born,
         closed=closed,
+        marked=marked,
         postings=entries,
         notices=tuple(
             Notice(order=order.id, sequence=before + place, event=event, operation=operation)

@@ -98,7 +98,11 @@ class Line(Record):
 
 
 class Operation(Record):
-    """One instruction about a payment. `released` is authorized money a final charge lets go of."""
+    """One instruction about a payment. `released` is authorized money a final charge lets go of.
+
+    `doubted`: the acquirer could not say what became of it, so it is being taken back there; an
+    approval that comes after that no longer counts.
+    """
 
     id: int
     kind: Kind
@@ -110,6 +114,7 @@ class Operation(Record):
     units: tuple[Units, ...] = ()
     number: str | None = None
     key: str | None = None
+    doubted: bool = False
     closed: int | None = None
     decline: Decline | None = None
     code: str | None = None
@@ -199,7 +204,6 @@ class Order(Record, dict=True):
     relation: Relation | None = None
     closed: Code | None = None
     closed_at: int | None = None
-    key: str | None = None
 
     @property
     def created(self) -> int:

@@ -72,6 +72,7 @@ class Inquiry(Record):
 
     reference: int
     merchant: int
+    order: int
     kind: Kind
     amount: Money
     terminal: str

@@ -226,10 +226,10 @@ def finish(
 ) -> tuple[Order, Operation] | None:
     """The order with that operation closed at instant `stamp`, or None: it was closed before.
 
-    A second answer, late or repeated, changes nothing.
+    A second answer, late or repeated, changes nothing; nor does approval of what is doubted.
     """
     payment, was = find(order, operation)
-    if was.outcome is not Outcome.PENDING:
+    if was.outcome is not Outcome.PENDING or (was.doubted and isinstance(answer, Approved)):
         return None
     if isinstance(answer, Approved):
         closed = replace(
@@ -254,6 +254,16 @@ def finish(
         )
     log = tuple(closed if each.id == operation else each for each in payment.log)
     return _with(order, payment, log), closed
+
+
+def doubt(order: Order, operation: int) -> tuple[Order, Operation] | None:
+    """The order with that pending operation marked as being taken back; None: nothing to mark."""
+    payment, was = find(order, operation)
+    if was.outcome is not Outcome.PENDING or was.doubted:
+        return None
+    marked = replace(was, doubted=True)
+    log = tuple(marked if each.id == operation else each for each in payment.log)
+    return _with(order, payment, log), marked
 
 
 def find(order: Order, operation: int) -> tuple[Payment, Operation]:

@@ -92,10 +92,10 @@ def added(changes: Sequence[Change]) -> Iterator[tuple[Table | TableClause, list
 
 
 def closed(changes: Sequence[Change]) -> list[Row]:
-    """The rows of operations that the changes close (and that an earlier change gave birth to)."""
+    """The rows of operations that earlier changes gave birth to and these write once more."""
     return [
         rows.close_row(change.order.merchant, operation)
         for change in changes
-        for operation in change.closed
+        for operation in (*change.closed, *change.marked)
         if operation not in change.born
     ]

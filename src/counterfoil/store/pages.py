@@ -1,4 +1,4 @@
-"""The statements of lists: a page found by one index, checked against the other filters on the way."""
+"""The statements of lists: a page found by one index, checked against the other filters."""
 
 from functools import cache
 from typing import Any

@@ -1,0 +1,348 @@
+"""What merchants ask for: authorize, charge, refund, cancel, rebill, credit; each once, if they say so."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from msgspec.structs import replace
+
+from counterfoil.core.card import Card, Cvv, Pan, SealedCard, describe
+from counterfoil.core.change import KeyUse, change, rejected
+from counterfoil.core.errors import Code, Refused
+from counterfoil.core.merchant import Merchant
+from counterfoil.core.money import Money
+from counterfoil.core.order import (
+    Client,
+    Kind,
+    Line,
+    Location,
+    Order,
+    Outcome,
+    Payment,
+    Recurring,
+    Relation,
+    Secure3d,
+)
+from counterfoil.core.ports import CardData, Committed
+from counterfoil.core.record import Record
+from counterfoil.core.rules import Command, Standing, standing
+from counterfoil.engine.perform import Done, Engine, KeyTakenError, Once
+
+REVERSIBLE = frozenset({Standing.AUTHORIZED})
+REFUNDABLE = frozenset({Standing.CHARGED, Standing.REFUNDED})
+
+
+class Draft(Record):
+    """An order to be made, as the merchant described it."""
+
+    amount: Money
+    lines: tuple[Line, ...] = ()
+    reference: str | None = None
+    description: str | None = None
+    segment: str | None = None
+    client: Client | None = None
+    location: Location | None = None
+    custom: tuple[tuple[str, str], ...] = ()
+    facts: str | None = None
+    terminal: str | None = None
+    auto_charge: bool = False
+    secure3d: Secure3d | None = None
+    recurring: Recurring | None = None
+
+
+class NewCard(Record):
+    """A card as it was typed in; `month` and `year` 0 where no expiry was given."""
+
+    pan: Pan
+    cvv: Cvv | None = None
+    holder: str | None = None
+    month: int = 0
+    year: int = 0
+
+
+class Orders:
+    """The use cases over an engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._running: dict[tuple[int, str], asyncio.Future[None]] = {}
+
+    async def authorize(
+        self, merchant: Merchant, draft: Draft, card: NewCard, once: Once | None = None
+    ) -> Done:
+        """A new order, and its authorization; with `auto_charge` charged in the same request.
+
+        In a currency that the merchant has not enabled the order is kept as rejected.
+        """
+
+        async def act() -> Done:
+            order, data, sealed = self._prepare(merchant, draft, card)
+            return await self._collect(merchant, draft, order, data, (sealed,), once)
+
+        return await self.once(merchant, once, act)
+
+    async def rebill(
+        self,
+        merchant: Merchant,
+        source: int,
+        draft: Draft,
+        *,
+        cvv: Cvv | None,
+        allowed: frozenset[Standing],
+        once: Once | None = None,
+    ) -> Done:
+        """A new order on the stored card of another, authorized; the source stays as it is."""
+
+        async def act() -> Done:
+            card, sealed = await self._stored(merchant, source, allowed, Kind.AUTHORIZE)
+            if not card.has_expiry:
+                raise Refused(Code.NO_STORED_CARD)
+            data = CardData(pan=self.engine.vault.open(merchant.id, sealed), card=card, cvv=cvv)
+            order = self._order(merchant, draft, card, parent=source, relation=Relation.REBILL)
+            return await self._collect(merchant, draft, order, data, (), once)
+
+        return await self.once(merchant, once, act)
+
+    async def credit(
+        self, merchant: Merchant, draft: Draft, card: NewCard, once: Once | None = None
+    ) -> Done:
+        """A new order that pushes money to a card (original credit transaction)."""
+
+        async def act() -> Done:
+            order, data, sealed = self._prepare(merchant, draft, card)
+            return await self._pay_out(merchant, order, data, (sealed,), once)
+
+        return await self.once(merchant, once, act)
+
+    async def credit_linked(
+        self,
+        merchant: Merchant,
+        source: int,
+        draft: Draft,
+        *,
+        allowed: frozenset[Standing],
+        once: Once | None = None,
+    ) -> Done:
+        """A new order that pushes money to the stored card of another."""
+
+        async def act() -> Done:
+            card, sealed = await self._stored(merchant, source, allowed, Kind.CREDIT)
+            data = CardData(pan=self.engine.vault.open(merchant.id, sealed), card=card)
+            order = self._order(merchant, draft, card, parent=source, relation=Relation.CREDIT)
+            return await self._pay_out(merchant, order, data, (), once)
+
+        return await self.once(merchant, once, act)
+
+    async def follow_up(
+        self, merchant: Merchant, order: int, command: Command, once: Once | None = None
+    ) -> Done:
+        """Charge, reverse, refund: one operation on a stored order."""
+        return await self._perform(merchant, order, lambda _: command, once)
+
+    async def cancel(
+        self, merchant: Merchant, order: int, minor: int | None, once: Once | None = None
+    ) -> Done:
+        """Reverse what is authorized (all of it, whatever the amount), else refund what is charged."""
+
+        def choose(order: Order) -> Command:
+            if standing(order) in REVERSIBLE:
+                return Command(kind=Kind.REVERSE, allowed=REVERSIBLE, key=once and once.key)
+            return Command(kind=Kind.REFUND, minor=minor, allowed=REFUNDABLE, key=once and once.key)
+
+        return await self._perform(merchant, order, choose, once)
+
+    async def once(
+        self, merchant: Merchant, once: Once | None, act: Callable[[], Awaitable[Done]]
+    ) -> Done:
+        """Do it, unless that key has been used: then give what was given then.
+
+        Raises `Refused`: KEY_REUSED for other input, KEY_IN_USE where the first is still at work.
+        """
+        if once is None:
+            return await act()
+        earlier = await self._replay(merchant, once)
+        if earlier is not None:
+            return earlier
+        mark = (merchant.id, once.key)
+        if mark not in self._running:
+            self._running[mark] = asyncio.get_running_loop().create_future()
+            mine = self._running[mark]
+        else:
+            mine = None
+        try:
+            return await act()
+        except (KeyTakenError, Refused):
+            earlier = await self._replay(merchant, once, waiting=mine)
+            if earlier is None:
+                raise
+            return earlier
+        finally:
+            if mine is not None:
+                del self._running[mark]
+                mine.set_result(None)
+
+    async def _replay(
+        self, merchant: Merchant, once: Once, waiting: asyncio.Future[None] | None = None
+    ) -> Done | None:
+        """What the key gave, as the order stood when its request ended; waits for that end."""
+        store, limits = self.engine.store, self.engine.limits
+        use = await store.key_use(merchant.id, once.key)
+        if use is None:
+            return None
+        if use.fingerprint != once.fingerprint:
+            raise Refused(Code.KEY_REUSED, key=once.key)
+        for _ in range(limits.replay_ms // limits.replay_poll_ms):
+            order = await store.load(merchant.id, use.order)
+            mine = [each for each in order.operations if each.key == once.key]
+            if all(each.outcome is not Outcome.PENDING for each in mine):
+                return Done(order=as_of(order, use), operation=mine[-1] if mine else None)
+            first = self._running.get((merchant.id, once.key))
+            if first is not None and first is not waiting:
+                await asyncio.wait([first], timeout=limits.replay_poll_ms / 1000)
+            else:
+                await asyncio.sleep(limits.replay_poll_ms / 1000)
+        raise Refused(Code.KEY_IN_USE, key=once.key)
+
+    async def _perform(
+        self,
+        merchant: Merchant,
+        order: int,
+        choose: Callable[[Order], Command],
+        once: Once | None,
+    ) -> Done:
+        return await self.once(
+            merchant, once, lambda: self.engine.perform(merchant, order, choose, once)
+        )
+
+    async def _collect(
+        self,
+        merchant: Merchant,
+        draft: Draft,
+        order: Order,
+        data: CardData,
+        cards: tuple[SealedCard, ...],
+        once: Once | None,
+    ) -> Done:
+        if draft.amount.currency not in merchant.currencies:
+            return await self._reject(order, cards, once)
+        key = once.key if once else None
+        command = Command(kind=Kind.AUTHORIZE, key=key)
+        begun, operation = await self.engine.begin(
+            merchant, order, lambda _: command, once=once, cards=cards
+        )
+        then = None
+        if draft.auto_charge or merchant.auto_charge:
+            then = Command(kind=Kind.CHARGE, final=not merchant.multiple_charges, key=key)
+        return await self.engine.carry_out(merchant, begun, operation, card=data, then=then)
+
+    async def _pay_out(
+        self,
+        merchant: Merchant,
+        order: Order,
+        data: CardData,
+        cards: tuple[SealedCard, ...],
+        once: Once | None,
+    ) -> Done:
+        if not merchant.credit_enabled:
+            raise Refused(Code.CREDIT_NOT_ENABLED)
+        if order.amount.currency not in merchant.currencies:
+            return await self._reject(order, cards, once)
+        command = Command(kind=Kind.CREDIT, key=once.key if once else None)
+        begun, operation = await self.engine.begin(
+            merchant, order, lambda _: command, once=once, cards=cards
+        )
+        return await self.engine.carry_out(merchant, begun, operation, card=data)
+
+    async def _reject(self, order: Order, cards: tuple[SealedCard, ...], once: Once | None) -> Done:
+        """Keep an order that the gateway itself refuses."""
+        now = self.engine.clock.now()
+        payments = tuple(replace(payment, descriptor=None) for payment in order.payments)
+        closed = rejected(replace(order, payments=payments), Code.CURRENCY_NOT_ENABLED, now)
+        key = None
+        if once is not None:
+            key = KeyUse(key=once.key, fingerprint=once.fingerprint, order=order.id, used=now)
+        made = change(closed, cards=cards, key=key)
+        if await self.engine.store.commit(made) is Committed.DUPLICATE:
+            raise KeyTakenError
+        return Done(order=made.order)
+
+    def _prepare(
+        self, merchant: Merchant, draft: Draft, card: NewCard
+    ) -> tuple[Order, CardData, SealedCard]:
+        number = self.engine.ids.next()
+        known = describe(card.pan, number, holder=card.holder, month=card.month, year=card.year)
+        sealed = self.engine.vault.seal(merchant.id, number, card.pan)
+        data = CardData(pan=card.pan, card=known, cvv=card.cvv)
+        return self._order(merchant, draft, known), data, sealed
+
+    def _order(
+        self,
+        merchant: Merchant,
+        draft: Draft,
+        card: Card,
+        *,
+        parent: int | None = None,
+        relation: Relation | None = None,
+    ) -> Order:
+        terminal = merchant.terminal(draft.terminal)
+        order = self.engine.ids.next()
+        payment = Payment(
+            id=self.engine.ids.next(),
+            amount=draft.amount,
+            terminal=terminal.name,
+            descriptor=terminal.descriptor,
+            card=card,
+            secure3d=draft.secure3d,
+            recurring=draft.recurring,
+        )
+        return Order(
+            merchant=merchant.id,
+            id=order,
+            amount=draft.amount,
+            lines=draft.lines,
+            payments=(payment,),
+            reference=draft.reference,
+            description=draft.description,
+            segment=draft.segment,
+            client=draft.client,
+            location=draft.location,
+            custom=draft.custom,
+            facts=draft.facts,
+            parent=parent,
+            relation=relation,
+        )
+
+    async def _stored(
+        self, merchant: Merchant, source: int, allowed: frozenset[Standing], kind: Kind
+    ) -> tuple[Card, SealedCard]:
+        """The card of a stored order; raises `Refused` where the order has none, or may not."""
+        order = await self.engine.store.load(merchant.id, source)
+        now = standing(order)
+        if now not in allowed:
+            raise Refused(Code.WRONG_STATE, operation=kind, standing=now)
+        card = order.payments[-1].card if order.payments else None
+        sealed = None if card is None else await self.engine.store.card(merchant.id, card.id)
+        if card is None or sealed is None:
+            raise Refused(Code.NO_STORED_CARD)
+        return card, sealed
+
+
+def as_of(order: Order, use: KeyUse) -> Order:
+    """The order as it stood when the request of that key was answered: later steps taken off."""
+    ends = [each.closed for each in order.operations if each.key == use.key and each.closed]
+    if not ends:
+        return order
+    end = max(ends)
+    payments = tuple(
+        replace(
+            payment,
+            log=tuple(
+                each
+                if each.closed is None or each.closed <= end
+                else replace(each, outcome=Outcome.PENDING, closed=None)
+                for each in payment.log
+                if each.created <= end
+            ),
+        )
+        for payment in order.payments
+    )
+    return replace(order, payments=payments)

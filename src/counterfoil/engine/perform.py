@@ -1,0 +1,291 @@
+"""begin, send, finish: the only road by which money moves.
+
+begin   load order -> rules -> Change (operation pending, money reserved) -> commit
+send    ask the acquirer (nothing open; time-limited; any exception is Unknown)
+finish  rules -> Change (operation closed, postings, notices) -> commit
+
+Where another step came first the store answers Stale: the order is loaded and decided on again. A
+crash anywhere leaves at worst a pending operation, which `engine/resolve.py` closes.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from counterfoil.core import rules
+from counterfoil.core.answers import Answer, Approved, Declined, Unknown
+from counterfoil.core.card import SealedCard, expired
+from counterfoil.core.change import Change, KeyUse, change
+from counterfoil.core.declines import Decline
+from counterfoil.core.errors import Code, Refused
+from counterfoil.core.merchant import Merchant
+from counterfoil.core.order import Kind, Operation, Order, Outcome, instant_of
+from counterfoil.core.ports import (
+    Acquirer,
+    CardData,
+    Clock,
+    Committed,
+    Ids,
+    Inquiry,
+    Instruction,
+    Original,
+    Store,
+    Vault,
+)
+from counterfoil.core.pricing import Terms
+from counterfoil.core.rates import find as find_rate
+from counterfoil.core.record import Record
+from counterfoil.core.rules import Command
+
+TRIES_MAX: Final = 100  # times one step is decided anew; more callers than that wait on one order
+FOLLOWS: Final = {  # the operation that an instruction of this kind follows up
+    Kind.CHARGE: Kind.AUTHORIZE,
+    Kind.REVERSE: Kind.AUTHORIZE,
+    Kind.REFUND: Kind.CHARGE,
+}
+Choose = Callable[[Order], Command]
+
+
+class Once(Record):
+    """A caller's idempotency key and the hash of everything it asked."""
+
+    key: str
+    fingerprint: bytes
+
+
+class Limits(Record):
+    """How long the engine waits."""
+
+    acquirer_ms: int = (
+        20_000  # hosts answer within 15 to 60 s; the caller's own client gives up at 30
+    )
+    replay_ms: int = 25_000  # a repeated key waits so long for the first request
+    replay_poll_ms: int = 50  # how often another process's progress is looked at
+
+
+class Done(Record):
+    """The order after a request, and the last operation it asked for (still pending: no answer)."""
+
+    order: Order
+    operation: Operation | None = None
+
+
+class KeyTakenError(Exception):
+    """Another request with the same idempotency key came first."""
+
+
+class Engine:
+    """Moves money. Holds no state of its own but the requests that are running."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        vault: Vault,
+        acquirers: Mapping[str, Acquirer],
+        clock: Clock,
+        ids: Ids,
+        limits: Limits | None = None,
+    ) -> None:
+        self.store = store
+        self.vault = vault
+        self.acquirers = acquirers
+        self.clock = clock
+        self.ids = ids
+        self.limits = limits or Limits()
+
+    async def perform(
+        self, merchant: Merchant, order: int, choose: Choose, once: Once | None = None
+    ) -> Done:
+        """Do to a stored order what `choose` makes of it; raises `Refused`, or `KeyTakenError`."""
+        known = await self.store.load(merchant.id, order)
+        begun, operation = await self.begin(merchant, known, choose, once=once)
+        return await self.carry_out(merchant, begun, operation)
+
+    async def begin(
+        self,
+        merchant: Merchant,
+        order: Order,
+        choose: Choose,
+        *,
+        once: Once | None = None,
+        cards: tuple[SealedCard, ...] = (),
+    ) -> tuple[Order, Operation]:
+        """The order with a new pending operation, durable."""
+        terms = await self.terms(merchant, order)
+        stamp = self.ids.next()
+        key = None
+        if once is not None:
+            used = self.clock.now()
+            key = KeyUse(key=once.key, fingerprint=once.fingerprint, order=order.id, used=used)
+
+        def decide(order: Order) -> Change:
+            command = choose(order)
+            begun, born = rules.begin(order, command, stamp=stamp, terms=terms)
+            return change(begun, born=(born,), cards=cards, key=key)
+
+        begun = await self._commit(order, decide)
+        assert begun is not None
+        return begun.order, begun.born[0]
+
+    async def carry_out(
+        self,
+        merchant: Merchant,
+        order: Order,
+        operation: Operation,
+        *,
+        card: CardData | None = None,
+        then: Command | None = None,
+    ) -> Done:
+        """Send what has begun and finish it; `then` begins in the same commit if it was approved."""
+        payment, _ = rules.find(order, operation.id)
+        acquirer = self.acquirer(merchant, payment.terminal)
+        answer = await self.ask(acquirer, instruct(order, operation, card))
+        if isinstance(answer, Unknown):
+            return Done(order=order, operation=operation)
+        done = await self.finish(merchant, order, operation.id, answer, then=then)
+        if done.operation is not None and done.operation.outcome is Outcome.PENDING:
+            return await self.carry_out(merchant, done.order, done.operation)
+        return done
+
+    async def ask(self, acquirer: Acquirer, instruction: Instruction) -> Answer:
+        """The acquirer's answer, believed only if it echoes what was asked."""
+        card = instruction.card
+        if card is not None and card.card.has_expiry and instruction.kind is Kind.AUTHORIZE:
+            if expired(card.card.month, card.card.year, self.clock.today()):
+                return Declined(decline=Decline.EXPIRED_CARD)
+        try:
+            async with asyncio.timeout(self.limits.acquirer_ms / 1000):
+                answer = await acquirer.send(instruction)
+        except TimeoutError:
+            return Unknown(why="timeout")
+        except Exception as error:  # noqa: BLE001 (an edge: whatever a connector raises is Unknown)
+            return Unknown(why=type(error).__name__)
+        return believed(answer, instruction.reference, instruction)
+
+    async def finish(
+        self,
+        merchant: Merchant,
+        order: Order,
+        operation: int,
+        answer: Approved | Declined,
+        *,
+        then: Command | None = None,
+    ) -> Done:
+        """Close the operation; a second answer changes nothing. With `then`, begin what follows."""
+        terms = await self.terms(merchant, order) if then else None
+
+        def decide(order: Order) -> Change | None:
+            finished = rules.finish(order, operation, answer, stamp=instant_of(self.ids.next()))
+            if finished is None:
+                return None
+            after, closed = finished
+            if then is None or terms is None or closed.outcome is not Outcome.APPROVED:
+                return change(after, closed=(closed,))
+            after, born = rules.begin(after, then, stamp=self.ids.next(), terms=terms)
+            return change(after, born=(born,), closed=(closed,))
+
+        made = await self._commit(order, decide)
+        if made is None:
+            now = await self.store.load(order.merchant, order.id)
+            return Done(order=now, operation=rules.find(now, operation)[1])
+        return Done(order=made.order, operation=(made.born or made.closed)[0])
+
+    async def receive(self, inquiry: Inquiry, answer: Answer) -> None:
+        """An answer that came late, or twice: it closes the operation if nothing has yet."""
+        answer = believed(answer, inquiry.reference, inquiry)
+        if isinstance(answer, Unknown):
+            return
+        merchant = await self.store.merchant(inquiry.merchant)
+        assert merchant is not None
+        order = await self.store.load(inquiry.merchant, inquiry.order)
+        await self.finish(merchant, order, inquiry.reference, answer)
+
+    def acquirer(self, merchant: Merchant, terminal: str) -> Acquirer:
+        """The acquirer behind a terminal."""
+        return self.acquirers[merchant.terminal(terminal).connector]
+
+    async def terms(self, merchant: Merchant, order: Order) -> Terms:
+        """Pricing and exchange rate in force now; raises `Refused(NO_EXCHANGE_RATE)`."""
+        terminal = merchant.terminal(order.payments[-1].terminal if order.payments else None)
+        home, currency = merchant.accounting_currency, order.amount.currency
+        rate = None
+        if currency != home:
+            known = await self.store.rates_on(self.clock.today().date().isoformat())
+            rate = find_rate(known, currency, home)
+        return Terms(pricing=terminal.pricing or merchant.pricing, accounting=home, rate=rate)
+
+    async def _commit(
+        self, order: Order, decide: Callable[[Order], Change | None]
+    ) -> Change | None:
+        """Decide and commit, again and again while others come first; None: nothing to do."""
+        for _ in range(TRIES_MAX):
+            made = decide(order)
+            if made is None:
+                return None
+            match await self.store.commit(made):
+                case Committed.DONE:
+                    return made
+                case Committed.DUPLICATE:
+                    raise KeyTakenError
+                case Committed.STALE:
+                    order = await self.store.load(order.merchant, order.id)
+        raise Refused(Code.BUSY)
+
+
+def believed(answer: Answer, reference: int, asked: Instruction | Inquiry) -> Answer:
+    """The answer, or Unknown where its echo is not what was asked."""
+    if isinstance(answer, Approved) and (
+        answer.reference != reference or answer.amount != asked.amount
+    ):
+        return Unknown(why="echo")
+    return answer
+
+
+def instruct(order: Order, operation: Operation, card: CardData | None = None) -> Instruction:
+    """What the acquirer is asked to do for an operation."""
+    payment, _ = rules.find(order, operation.id)
+    return Instruction(
+        reference=operation.id,
+        merchant=order.merchant,
+        order=order.id,
+        kind=operation.kind,
+        amount=operation.amount,
+        terminal=payment.terminal,
+        final=operation.released > 0,
+        card=card,
+        original=original(order, operation),
+        secure3d=payment.secure3d,
+        recurring=payment.recurring,
+    )
+
+
+def inquire(order: Order, operation: Operation) -> Inquiry:
+    """The question what became of an operation."""
+    payment, _ = rules.find(order, operation.id)
+    return Inquiry(
+        reference=operation.id,
+        merchant=order.merchant,
+        order=order.id,
+        kind=operation.kind,
+        amount=operation.amount,
+        terminal=payment.terminal,
+    )
+
+
+def original(order: Order, operation: Operation) -> Original | None:
+    """The approved operation that this one follows up, by the acquirer's own references."""
+    wanted = FOLLOWS.get(operation.kind)
+    payment, _ = rules.find(order, operation.id)
+    named = operation.parts[0].charge if operation.parts else None
+    for each in reversed(payment.log):
+        fits = each.id == named if named is not None else each.kind is wanted
+        if fits and each.outcome is Outcome.APPROVED:
+            return Original(
+                reference=each.id,
+                amount=each.amount,
+                auth_code=each.auth_code,
+                rrn=each.rrn,
+                trace_id=each.trace_id,
+            )
+    return None

@@ -1,0 +1,96 @@
+"""Operations without an answer: unknown, never failed, until the acquirer says what became of them.
+
+It is asked (inquiry). Where it cannot say, an authorization or charge is reversed and closed as not
+received; a reversal is repeated under its own reference; a refund or credit is never reversed, so
+it is asked about again until there is an answer. At most one authorization of an operation ever
+stands.
+"""
+
+from typing import Final
+
+from counterfoil.core import rules
+from counterfoil.core.answers import Answer, Approved, Declined, Unknown
+from counterfoil.core.declines import Decline
+from counterfoil.core.merchant import Merchant
+from counterfoil.core.order import Kind, Operation, Order, Outcome, id_at
+from counterfoil.core.ports import Acquirer, Capability, Instruction, Listed, Original
+from counterfoil.core.record import Record
+from counterfoil.engine.perform import Engine, believed, inquire, instruct
+
+RUN: Final = 100  # operations of one merchant looked at in one go
+ABSENT: Final = {Decline.ORIGINAL_NOT_FOUND, Decline.ORIGINAL_UNKNOWN, Decline.NOT_RECEIVED}
+REVERSED_IN_DOUBT: Final = {Kind.AUTHORIZE, Kind.CHARGE}
+
+
+class Resolved(Record):
+    """How many operations were found without an answer, and how many of them have one now."""
+
+    found: int = 0
+    closed: int = 0
+
+
+async def resolve(engine: Engine, *, before: int) -> Resolved:
+    """Ask about every operation begun before that instant that has no answer yet."""
+    found = closed = 0
+    for merchant in await engine.store.merchants():
+        waiting = await engine.store.pending(merchant.id, id_at(before), RUN)
+        found += len(waiting)
+        for each in waiting:
+            closed += await settle(engine, merchant, each)
+    return Resolved(found=found, closed=closed)
+
+
+async def settle(engine: Engine, merchant: Merchant, listed: Listed) -> bool:
+    """Close one operation if the acquirer lets us; whether it is closed now."""
+    order = await engine.store.load(merchant.id, listed.order)
+    payment, operation = rules.find(order, listed.operation.id)
+    if operation.outcome is not Outcome.PENDING:
+        return True
+    acquirer = engine.acquirer(merchant, payment.terminal)
+    answer = await ask(engine, acquirer, order, operation)
+    if isinstance(answer, Unknown):
+        return False
+    await engine.finish(merchant, order, operation.id, answer)
+    return True
+
+
+async def ask(engine: Engine, acquirer: Acquirer, order: Order, operation: Operation) -> Answer:
+    """What became of it: by inquiry, else by making sure that it does not stand."""
+    if Capability.INQUIRE in acquirer.supports:
+        try:
+            answer = await acquirer.inquire(inquire(order, operation))
+        except Exception as error:  # noqa: BLE001 (an edge: whatever a connector raises is Unknown)
+            answer = Unknown(why=type(error).__name__)
+        answer = believed(answer, operation.id, inquire(order, operation))
+        if not isinstance(answer, Unknown):
+            return answer
+    if operation.kind is Kind.REVERSE:
+        return await engine.ask(acquirer, instruct(order, operation))
+    if operation.kind in REVERSED_IN_DOUBT:
+        return await take_back(engine, acquirer, order, operation)
+    return Unknown(why="final")
+
+
+async def take_back(
+    engine: Engine, acquirer: Acquirer, order: Order, operation: Operation
+) -> Answer:
+    """Reverse what may stand; closed as not received once the acquirer confirms that nothing does.
+
+    The reversal has no operation of its own. Its reference is the operation's, negated, so that it
+    can be repeated after a crash and is carried out once.
+    """
+    asked = instruct(order, operation)
+    reversal = Instruction(
+        reference=-operation.id,
+        merchant=asked.merchant,
+        order=asked.order,
+        kind=Kind.REVERSE,
+        amount=asked.amount,
+        terminal=asked.terminal,
+        original=Original(reference=operation.id, amount=operation.amount),
+    )
+    answer = await engine.ask(acquirer, reversal)
+    gone = isinstance(answer, Approved) or (
+        isinstance(answer, Declined) and answer.decline in ABSENT
+    )
+    return Declined(decline=Decline.NOT_RECEIVED) if gone else Unknown(why="unconfirmed")

@@ -100,6 +100,7 @@ class ScriptedAcquirer:
         inquiry = Inquiry(
             reference=instruction.reference,
             merchant=instruction.merchant,
+            order=instruction.order,
             kind=instruction.kind,
             amount=instruction.amount,
             terminal=instruction.terminal,

@@ -7,6 +7,8 @@ open to tests as plain attributes.
 
 from collections.abc import AsyncIterator, Sequence
 
+from msgspec.structs import replace
+
 from counterfoil.core.card import SealedCard
 from counterfoil.core.change import Change, KeyUse
 from counterfoil.core.errors import Code, Refused
@@ -175,8 +177,9 @@ class MemoryStore:
 
     async def reseal(self, merchant: int, card: SealedCard) -> None:
         """Replace a card's ciphertext; a card that is not there stays away."""
-        if (merchant, card.id) in self._cards:
-            self._cards[merchant, card.id] = card
+        was = self._cards.get((merchant, card.id))
+        if was is not None:
+            self._cards[merchant, card.id] = replace(was, key=card.key, sealed=card.sealed)
 
     async def every_card(self, merchant: int) -> AsyncIterator[SealedCard]:
         """All sealed cards of a merchant, oldest first."""

@@ -137,7 +137,7 @@ class Engine:
         card: CardData | None = None,
         then: Command | None = None,
     ) -> Done:
-        """Send what has begun and finish it; `then` begins in the same commit if it was approved."""
+        """Send what has begun and finish it; `then` begins in the commit that approves it."""
         payment, _ = rules.find(order, operation.id)
         acquirer = self.acquirer(merchant, payment.terminal)
         answer = await self.ask(acquirer, instruct(order, operation, card))
@@ -152,7 +152,8 @@ class Engine:
         """The acquirer's answer, believed only if it echoes what was asked."""
         card = instruction.card
         if card is not None and card.card.has_expiry and instruction.kind is Kind.AUTHORIZE:
-            if expired(card.card.month, card.card.year, self.clock.today()):
+            over = expired(card.card.month, card.card.year, self.clock.today())
+            if over:
                 return Declined(decline=Decline.EXPIRED_CARD)
         try:
             async with asyncio.timeout(self.limits.acquirer_ms / 1000):
@@ -214,6 +215,16 @@ class Engine:
             known = await self.store.rates_on(self.clock.today().date().isoformat())
             rate = find_rate(known, currency, home)
         return Terms(pricing=terminal.pricing or merchant.pricing, accounting=home, rate=rate)
+
+    async def doubt(self, order: Order, operation: int) -> Order:
+        """Make it durable that the operation is being taken back, before anything is sent."""
+
+        def decide(order: Order) -> Change | None:
+            marked = rules.doubt(order, operation)
+            return None if marked is None else change(marked[0], marked=(marked[1],))
+
+        made = await self._commit(order, decide)
+        return order if made is None else made.order
 
     async def _commit(
         self, order: Order, decide: Callable[[Order], Change | None]

@@ -1,4 +1,4 @@
-"""What merchants ask for: authorize, charge, refund, cancel, rebill, credit; each once, if they say so."""
+"""What merchants ask for: authorize, charge, refund, cancel, rebill, credit; once, if asked."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -136,17 +136,19 @@ class Orders:
         self, merchant: Merchant, order: int, command: Command, once: Once | None = None
     ) -> Done:
         """Charge, reverse, refund: one operation on a stored order."""
-        return await self._perform(merchant, order, lambda _: command, once)
+        keyed = replace(command, key=once.key if once else None)
+        return await self._perform(merchant, order, lambda _: keyed, once)
 
     async def cancel(
         self, merchant: Merchant, order: int, minor: int | None, once: Once | None = None
     ) -> Done:
-        """Reverse what is authorized (all of it, whatever the amount), else refund what is charged."""
+        """Reverse what is authorized, all of it whatever the amount; else refund what is charged."""
+        key = once.key if once else None
 
         def choose(order: Order) -> Command:
             if standing(order) in REVERSIBLE:
-                return Command(kind=Kind.REVERSE, allowed=REVERSIBLE, key=once and once.key)
-            return Command(kind=Kind.REFUND, minor=minor, allowed=REFUNDABLE, key=once and once.key)
+                return Command(kind=Kind.REVERSE, allowed=REVERSIBLE, key=key)
+            return Command(kind=Kind.REFUND, minor=minor, allowed=REFUNDABLE, key=key)
 
         return await self._perform(merchant, order, choose, once)
 

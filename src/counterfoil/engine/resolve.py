@@ -56,7 +56,7 @@ async def settle(engine: Engine, merchant: Merchant, listed: Listed) -> bool:
 
 async def ask(engine: Engine, acquirer: Acquirer, order: Order, operation: Operation) -> Answer:
     """What became of it: by inquiry, else by making sure that it does not stand."""
-    if Capability.INQUIRE in acquirer.supports:
+    if Capability.INQUIRE in acquirer.supports and not operation.doubted:
         try:
             answer = await acquirer.inquire(inquire(order, operation))
         except Exception as error:  # noqa: BLE001 (an edge: whatever a connector raises is Unknown)
@@ -76,9 +76,11 @@ async def take_back(
 ) -> Answer:
     """Reverse what may stand; closed as not received once the acquirer confirms that nothing does.
 
-    The reversal has no operation of its own. Its reference is the operation's, negated, so that it
+    That it is being taken back is durable first, so that an approval coming late cannot count. The
+    reversal has no operation of its own. Its reference is the operation's, negated, so that it
     can be repeated after a crash and is carried out once.
     """
+    order = await engine.doubt(order, operation.id)
     asked = instruct(order, operation)
     reversal = Instruction(
         reference=-operation.id,

@@ -1,4 +1,4 @@
-"""The proof: every order folded anew from its operations, every projection and the ledger compared."""
+"""The proof: every order folded anew from its operations, and compared with what rests."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Final

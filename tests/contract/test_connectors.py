@@ -99,6 +99,7 @@ class Desk:
         inquiry = Inquiry(
             reference=instruction.reference,
             merchant=instruction.merchant,
+            order=instruction.order,
             kind=instruction.kind,
             amount=instruction.amount,
             terminal=instruction.terminal,

@@ -112,6 +112,7 @@ class Sandbox:
             inquiry = Inquiry(
                 reference=instruction.reference,
                 merchant=instruction.merchant,
+                order=instruction.order,
                 kind=instruction.kind,
                 amount=instruction.amount,
                 terminal=instruction.terminal,

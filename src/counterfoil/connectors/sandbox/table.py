@@ -11,7 +11,7 @@ C  the response code (`core/declines.py`), each of its two characters as two dig
    to 09, A to Z are 10 to 35; four zeros where B is not 0;
 L  the check digit.
 
-So `51` on authorize is 4000 0009 0100 5017, and no amount of an order can hit a row by accident.
+So `51` on authorize is 4000 0009 0100 5019, and no amount of an order can hit a row by accident.
 What a card does to a later operation holds for every operation that goes back to its authorization,
 although only the authorization shows the card. Source of the Bizon rows: spec of that wire, demo
 data; the codes are ISO 8583 DE 39.

@@ -11,4 +11,7 @@ STEADY: Final = settings(
     max_examples=150,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-MACHINE: Final = settings(STEADY, max_examples=400, stateful_step_count=40)
+MACHINE: Final = settings(
+    STEADY, max_examples=400, stateful_step_count=40, report_multiple_bugs=False
+)
+UNITS: Final = settings(MACHINE, max_examples=150, stateful_step_count=20)

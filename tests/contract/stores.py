@@ -13,9 +13,20 @@ from counterfoil.core.change import Change, KeyUse, change
 from counterfoil.core.declines import Decline
 from counterfoil.core.merchant import Pricing
 from counterfoil.core.money import Money
-from counterfoil.core.order import Client, Kind, Order, Payment
+from counterfoil.core.order import (
+    Client,
+    Kind,
+    Line,
+    Location,
+    Order,
+    Payment,
+    Recurring,
+    Relation,
+    Secure3d,
+)
 from counterfoil.core.ports import Committed, Store
 from counterfoil.core.pricing import Terms
+from counterfoil.core.rates import Rate
 from counterfoil.store.sqlite import open_store
 from counterfoil.testing import FakeClock, MemoryStore, SerialIds, decline
 
@@ -50,6 +61,29 @@ class Till:
         """A new order, one second after the one before."""
         self.clock.advance(1)
         return replace(Order(merchant=merchant, id=self.ids.next(), amount=EUR), **fields)
+
+    def full(self) -> Order:
+        """An order that says something in every field."""
+        order = self.order(
+            reference="R-1 “quoted” \\ \x00 \U0001f4b3",
+            description="d",
+            segment="s",
+            lines=(Line(product="p", quantity=3, minor=1000, facts='{"sku":1}'),),
+            client=Client(name="Ünal", email="u@example.com", phone="", country="TUR"),
+            location=Location(ip="127.0.0.1", country="UKR"),
+            custom=(("a", "1"), ("b", "")),
+            facts="{}",
+            parent=2**62,
+            relation=Relation.REBILL,
+        )
+        order = self.with_card(order)
+        payment = replace(
+            order.payments[0],
+            descriptor="SHOP",
+            secure3d=Secure3d(reason="c", eci="05"),
+            recurring=Recurring(first=True, trace_id="t"),
+        )
+        return replace(order, payments=(payment,))
 
     def with_card(self, order: Order, card: Card | None = None) -> Order:
         """The order with one more payment."""
@@ -107,3 +141,7 @@ def next_step(order: Order, note: str) -> Change:
 
 def named(name: str) -> Client:
     return Client(name=name)
+
+
+def rate(day: str, target: str, value: str) -> Rate:
+    return Rate(day=day, source="EUR", target=target, rate=value)

@@ -1,54 +1,20 @@
 """What every store must do with a change, and with everything else it is given to keep."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from tests.contract.stores import DURABLE, EUR, Opener, Till, next_step, sealed, use
+from tests.contract.stores import Till, next_step, rate, sealed, use
 
 from counterfoil.core.change import Change, change, rejected
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Credential, Terminal
-from counterfoil.core.order import (
-    Client,
-    Kind,
-    Line,
-    Location,
-    Order,
-    Recurring,
-    Relation,
-    Secure3d,
-)
+from counterfoil.core.order import Kind
 from counterfoil.core.ports import Committed, DataKey, OrderQuery, Store, projection
 from counterfoil.core.rates import Rate
 from counterfoil.testing import demo_merchant
 
 pytestmark = pytest.mark.anyio
-
-
-def full(till: Till) -> Order:
-    """An order that says something in every field."""
-    order = till.order(
-        reference="R-1 “quoted” \\ \x00 \U0001f4b3",
-        description="d",
-        segment="s",
-        lines=(Line(product="p", quantity=3, minor=1000, facts='{"sku":1}'),),
-        client=Client(name="Ünal", email="u@example.com", phone="", country="TUR"),
-        location=Location(ip="127.0.0.1", country="UKR"),
-        custom=(("a", "1"), ("b", "")),
-        facts="{}",
-        parent=2**62,
-        relation=Relation.REBILL,
-    )
-    order = till.with_card(order)
-    payment = replace(
-        order.payments[0],
-        descriptor="SHOP",
-        secure3d=Secure3d(reason="c", eci="05"),
-        recurring=Recurring(first=True, trace_id="t"),
-    )
-    return replace(order, payments=(payment,))
 
 
 async def refused(store: Store, merchant: int, order: int) -> bool:
@@ -58,7 +24,7 @@ async def refused(store: Store, merchant: int, order: int) -> bool:
 
 
 async def test_what_is_committed_is_loaded(store: Store, till: Till) -> None:
-    order = await till.put(full(till))
+    order = await till.put(till.full())
     assert order.version == 1
     assert await store.load(1, order.id) == order
     begun = await till.begin(order, Kind.AUTHORIZE)
@@ -218,6 +184,19 @@ async def test_whoever_committed_reads_it(store: Store, till: Till) -> None:
     await asyncio.gather(*(one() for _ in range(20)))
 
 
+async def test_a_caller_who_goes_away_takes_nothing_along(store: Store, till: Till) -> None:
+    changes = [change(till.order()) for _ in range(40)]
+    tasks = [asyncio.create_task(store.commit(each)) for each in changes]
+    await asyncio.sleep(0)
+    for task in tasks[::2]:
+        task.cancel()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert outcomes[1::2] == [Committed.DONE] * 20
+    for each in changes[1::2]:
+        assert await store.load(1, each.order.id) == each.order
+    await till.put(till.order())
+
+
 async def test_what_rests_is_what_was_committed(store: Store, till: Till) -> None:
     orders = [
         await till.charged(till.order(), None),
@@ -293,10 +272,6 @@ async def test_credentials(store: Store) -> None:
     assert await store.credentials(3) == []
 
 
-def rate(day: str, target: str, value: str) -> Rate:
-    return Rate(day=day, source="EUR", target=target, rate=value)
-
-
 async def test_rates(store: Store) -> None:
     old, new = rate("2026-01-10", "USD", "1.10"), rate("2026-01-12", "USD", "1.123456789012")
     pound, yen = rate("2026-01-09", "GBP", "0.85"), rate("2026-02-01", "JPY", "160")
@@ -332,59 +307,3 @@ async def test_data_keys(store: Store) -> None:
 
 async def test_ready(store: Store) -> None:
     assert await store.ready() is True
-
-
-@pytest.fixture(params=DURABLE.values(), ids=[*DURABLE])
-def opener(request: pytest.FixtureRequest) -> Opener:
-    found: Opener = request.param
-    return found
-
-
-async def test_close_finishes_what_was_handed_over(opener: Opener, tmp_path: Path) -> None:
-    store = await opener(tmp_path)
-    till = Till(store)
-    changes = [change(till.order(turn % 2 + 1)) for turn in range(300)]
-    tasks = [asyncio.create_task(store.commit(each)) for each in changes]
-    await asyncio.sleep(0)
-    await store.close()
-    assert set(await asyncio.gather(*tasks)) == {Committed.DONE}
-    store = await opener(tmp_path)
-    for each in changes:
-        assert await store.load(each.order.merchant, each.order.id) == each.order
-    await store.close()
-
-
-async def test_after_close_a_commit_is_refused(store: Store, till: Till) -> None:
-    await store.close()
-    with pytest.raises(Refused) as found:
-        await asyncio.wait_for(store.commit(change(till.order())), 5)
-    assert found.value.code is Code.STORE_UNAVAILABLE
-
-
-async def test_opened_again_it_has_everything(opener: Opener, tmp_path: Path) -> None:
-    store = await opener(tmp_path)
-    till = Till(store)
-    order = full(till)
-    order = await till.put(order, key=use(order, "k"), cards=(sealed(5),))
-    order = await till.finish(await till.begin(order, Kind.AUTHORIZE))
-    await store.save_merchant(demo_merchant(1))
-    await store.save_credential(
-        Credential(wire="bizon", login="shop", merchant=1, secret_hash=b"h")
-    )
-    await store.save_rates([rate("2026-01-10", "USD", "1.10")])
-    await store.save_data_key(DataKey(id=1, wrapped=b"w"))
-    await store.close()
-    store = await opener(tmp_path)
-    assert await store.load(1, order.id) == order
-    assert await store.orders(OrderQuery(merchant=1, limit=9, name_part="üna")) == [order]
-    assert await store.key_use(1, "k") == use(order, "k")
-    assert await store.card(1, 5) == sealed(5)
-    assert await store.merchants() == [demo_merchant(1)]
-    assert await store.credential("bizon", "shop") is not None
-    assert len(await store.rates("", "9")) == 1
-    assert await store.data_keys() == [DataKey(id=1, wrapped=b"w")]
-    assert await store.commit(next_step(order, "on")) is Committed.DONE
-    repeated = replace(change(till.order()), key=use(order, "k"))
-    assert await store.commit(repeated) is Committed.DUPLICATE
-    assert order.amount == EUR
-    await store.close()

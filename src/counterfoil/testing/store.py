@@ -64,7 +64,7 @@ class MemoryStore:
         if (stored.version if stored else 0) != change.expects:
             return Committed.STALE
         self._orders[merchant, order.id] = order
-        for operation in (*change.born, *change.closed):
+        for operation in (*change.born, *change.marked, *change.closed):
             listed = Listed(order=order.id, operation=operation)
             self._operations[merchant, operation.id] = listed
         for card in change.cards:

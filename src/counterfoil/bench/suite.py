@@ -1,0 +1,211 @@
+"""One run of the benchmark: start the servers, load them in turn, hold the figures to the goals.
+
+Product and floor take turns within each figure, so that whatever else the machine does disturbs
+both; they are never under load together.
+"""
+
+import asyncio
+import contextlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+from rich.console import Console
+
+from counterfoil.bench import figures, report
+from counterfoil.bench.calls import AUTHORIZE, CALLS, CHARGE, FILTER, GET, LIST, REFUND, Call
+from counterfoil.bench.figures import GOAL_CONNECTIONS, Findings, Resident, Row
+from counterfoil.bench.fill import fill_file
+from counterfoil.bench.load import LoadError, find_tool
+from counterfoil.bench.server import (
+    Server,
+    ask,
+    disk_folder,
+    floor_command,
+    free_port,
+    serve_command,
+)
+from counterfoil.bench.target import Target
+from counterfoil.core.record import Record
+
+MEMORY_ORDERS: Final = 200_000
+MEMORY_SECONDS: Final = 5  # between two samples of the memory
+FEW: Final = 10_000
+NAMES: Final = frozenset(call.name for call in CALLS)
+SCALE_CALLS: Final = (GET, FILTER, AUTHORIZE)  # what adds orders comes last
+
+
+class Options(Record):
+    """What to measure. Without `memory` and `scale` it is the table; `calls` are names, or all."""
+
+    calls: tuple[str, ...] = ()
+    connections: tuple[int, ...] = (1, 8, GOAL_CONNECTIONS)
+    rounds: int = 3
+    seconds: int = 4
+    folder: Path | None = None
+    as_json: bool = False
+    memory: bool = False
+    scale: int = 0
+    command: tuple[str, ...] = ()
+
+
+class Identified(Record):
+    """An order in an answer: all we want of it is its id."""
+
+    id: str
+
+
+class Answered(Record):
+    """The envelope of answers about orders."""
+
+    orders: tuple[Identified, ...]
+
+
+def run(options: Options) -> int:
+    """Measure and report: 0 when everything was measured, 1 when a run failed.
+
+    A missed goal is a finding, not a failure.
+    """
+    console = Console(stderr=True)
+    try:
+        tool = find_tool()
+        with _folder(options.folder) as folder:
+            bench = Bench(options, tool, folder, console)
+            findings = bench.findings()
+    except LoadError as error:
+        console.print(f"bench: {error}", style="red", markup=False, highlight=False)
+        return 1
+    report.show(findings, sys.stdout, as_json=options.as_json)
+    return 0
+
+
+class Bench:
+    """The parts of one run; each starts the servers it needs and ends them."""
+
+    def __init__(self, options: Options, tool: str, folder: Path, console: Console) -> None:
+        self._options = options
+        self._tool = tool
+        self._folder = folder
+        self._console = console
+
+    def findings(self) -> Findings:
+        """Measure what was asked for; raises `LoadError`."""
+        found = Findings()
+        if not (self._options.memory or self._options.scale):
+            found = self._table(found)
+        if self._options.memory:
+            found = self._memory(found)
+        if self._options.scale:
+            found = self._scale(found)
+        return found
+
+    def _table(self, found: Findings) -> Findings:
+        wanted = [call for call in CALLS if call.name in (self._options.calls or NAMES)]
+        with contextlib.ExitStack() as stack:
+            ours = self._target(stack, self._product("product"))
+            ours.learn()
+            floor = self._target(stack, self._floor(sizes(ours.server.base)))
+            floor.learn()
+            rows = tuple(self._rows(wanted, ours, floor))
+            memory = ours.server.memory_kb()
+        goals = (*found.goals, *figures.table_goals(rows))
+        return replace(found, table=rows, memory_kb=memory, goals=goals)
+
+    def _rows(self, calls: Sequence[Call], ours: Target, floor: Target) -> Iterator[Row]:
+        rates: dict[int, tuple[int, int]] = {}
+        for call in calls:
+            for connections in self._options.connections:
+                guess = rates.get(connections, (ours.rate, floor.rate))
+                row = self._row(call, connections, (ours, floor), guess)
+                rates.setdefault(connections, (row.rate, row.reference))
+                yield row
+
+    def _row(
+        self, call: Call, connections: int, pair: tuple[Target, Target], rates: tuple[int, int]
+    ) -> Row:
+        options = self._options
+        for target, rate in zip(pair, rates, strict=True):
+            target.ready(call, rate, options.seconds, options.rounds)
+        ours, theirs = [], []
+        with self._console.status(f"{call.title}, {connections} connections"):
+            for _ in range(options.rounds):
+                ours.append(pair[0].measure(call, connections, options.seconds))
+                theirs.append(pair[1].measure(call, connections, options.seconds))
+        return figures.row(call, connections, ours, theirs)
+
+    def _memory(self, found: Findings) -> Findings:
+        resident: list[Resident] = []
+        orders = 0
+        with contextlib.ExitStack() as stack:
+            target = self._target(stack, self._product("memory"))
+            while orders < MEMORY_ORDERS:
+                with self._console.status(f"{orders:,} orders"):
+                    sample = target.measure(AUTHORIZE, GOAL_CONNECTIONS, MEMORY_SECONDS)
+                orders += sample.requests
+                resident.append(Resident(orders=orders, kb=target.server.memory_kb()))
+        goals = (*found.goals, *figures.memory_goals(resident))
+        return replace(found, resident=tuple(resident), goals=goals)
+
+    def _scale(self, found: Findings) -> Findings:
+        orders = self._options.scale
+        filled = [self._filled("few", FEW), self._filled("many", orders)]
+        with contextlib.ExitStack() as stack:
+            few, many = (self._knowing(stack, name, ids) for name, ids in filled)
+            rows = tuple(
+                self._row(call, GOAL_CONNECTIONS, (many, few), (0, 0)) for call in SCALE_CALLS
+            )
+        goals = (*found.goals, *figures.scale_goals(rows, orders))
+        return replace(found, scale=rows, scale_orders=orders, goals=goals)
+
+    def _filled(self, name: str, count: int) -> tuple[str, list[str]]:
+        """A seeded database with so many orders, and ids of some; the server seeds it."""
+        with self._product(name):
+            pass
+        return name, asyncio.run(fill_file(self._database(name), count, self._console))
+
+    def _knowing(self, stack: contextlib.ExitStack, name: str, ids: list[str]) -> Target:
+        target = self._target(stack, self._product(name))
+        target.know(ids)
+        return target
+
+    def _target(self, stack: contextlib.ExitStack, server: Server) -> Target:
+        return Target(stack.enter_context(server), self._tool, self._folder)
+
+    def _product(self, name: str) -> Server:
+        command = serve_command(self._options.command, free_port(), self._database(name))
+        return Server(command, name, self._folder)
+
+    def _floor(self, answers: dict[str, int]) -> Server:
+        command = floor_command(free_port(), self._folder / "floor.db", answers)
+        return Server(command, "floor", self._folder)
+
+    def _database(self, name: str) -> Path:
+        """Each in a folder of its own, because its master key rests beside it."""
+        folder = self._folder / f"{name}-store"
+        folder.mkdir(exist_ok=True)
+        return folder / "bench.db"
+
+
+def sizes(base: str) -> dict[str, int]:
+    """How many bytes the product answers each call with; asked once, on one order."""
+    answer = ask(base, AUTHORIZE)
+    order = msgspec.json.decode(answer, type=Answered).orders[0].id
+    found = {AUTHORIZE.name: len(answer)}
+    for call in (GET, LIST, FILTER, CHARGE, REFUND):
+        found[call.name] = len(ask(base, call, order))
+    return found
+
+
+@contextlib.contextmanager
+def _folder(given: Path | None) -> Iterator[Path]:
+    """A new folder on a disk, removed afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="counterfoil-bench-", dir=disk_folder(given)))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

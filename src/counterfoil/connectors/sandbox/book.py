@@ -114,7 +114,7 @@ class Book:
         return sums
 
     def close(self) -> None:
-        """Let go of the tape."""
+        """Let go of the tape; a book that is closed raises `ValueError`."""
         self._tape.close()
 
     def _begin(self) -> None:
@@ -187,4 +187,9 @@ def open_book(path: Path | None) -> Book:
     if path is None:
         return Book(Memory())
     path.parent.mkdir(parents=True, exist_ok=True)
-    return Book(File(path))
+    tape = File(path)
+    try:
+        return Book(tape)
+    except BookError:
+        tape.close()
+        raise

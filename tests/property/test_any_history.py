@@ -108,6 +108,12 @@ class AnyHistory(RuleBasedStateMachine):
         waiting = self.world.waiting()
         self.world.finish(waiting[which % len(waiting)], said)
 
+    @precondition(lambda self: self.world.waiting())
+    @rule(which=st.integers(0, 20))
+    def doubt_it(self, which: int) -> None:
+        waiting = self.world.waiting()
+        self.world.doubt(waiting[which % len(waiting)])
+
     @precondition(lambda self: self.world.order.operations)
     @rule(which=st.integers(0, 20), said=ANSWERS)
     def answer_again(self, which: int, said: str) -> None:

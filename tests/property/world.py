@@ -15,7 +15,7 @@ from counterfoil.core.merchant import Pricing
 from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Line, Operation, Order, Outcome, Payment
 from counterfoil.core.pricing import Terms
-from counterfoil.core.rules import RULES, Command, begin, find, finish, open_amount, position
+from counterfoil.core.rules import RULES, Command, begin, doubt, find, finish, open_amount, position
 
 KINDS: Final = st.sampled_from(Kind)
 AMOUNTS: Final = st.one_of(st.none(), st.integers(-1, 10_050), st.sampled_from([1, 5_000, 10_000]))
@@ -125,6 +125,9 @@ class World:
     def finish(self, operation: Operation, said: str) -> None:
         """Close it, and keep the tally."""
         answer, stamp = verdict(operation, said), self.next()
+        if operation.doubted and said == "approved":
+            assert finish(self.order, operation.id, answer, stamp=stamp) is None
+            return
         assert finish(self.order, operation.id, answer, stamp=stamp) is not None
         self.take(lambda order: _finished(order, operation.id, answer, stamp))
         payment, _ = find(self.order, operation.id)
@@ -135,6 +138,13 @@ class World:
             tally["reversed"] += operation.released
         else:
             tally[source] += operation.amount.minor + operation.released
+
+    def doubt(self, operation: Operation) -> None:
+        """Mark it as being taken back; its money stays held."""
+        marked = doubt(self.order, operation.id)
+        assert (marked is None) == operation.doubted
+        if marked is not None:
+            self.take(lambda order: _doubted(order, operation.id))
 
     def ledger(self) -> dict[int, Counter[str]]:
         """The sums of each operation's postings, currency by currency."""
@@ -147,6 +157,12 @@ class World:
 
 def _finished(order: Order, operation: int, answer: Verdict, stamp: int) -> Order:
     done = finish(order, operation, answer, stamp=stamp)
+    assert done is not None
+    return done[0]
+
+
+def _doubted(order: Order, operation: int) -> Order:
+    done = doubt(order, operation)
     assert done is not None
     return done[0]
 

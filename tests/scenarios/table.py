@@ -9,6 +9,7 @@ number of facts after bars, or both. Amounts are in major units.
     pay 100.00 [EUR]                       one more attempt (p1, p2, ...); the first makes the order
     <kind> [amount] [units book:1] [of c1] [on p1] [final] [when charged,refunded] <outcome>
     finish c1 <outcome> [unchanged]        the late answer to a pending operation
+    doubt c1 [unchanged]                   it is being taken back: an approval no longer counts
     reject currency_not_enabled            the gateway itself refuses the order
 
 An amount left out means all that the source holds. Outcomes are `approved`, `pending`,
@@ -50,6 +51,7 @@ from counterfoil.core.rules import (
     Standing,
     begin,
     check,
+    doubt,
     find,
     finish,
     open_amount,
@@ -172,6 +174,7 @@ class Table:
             "terms": self._terms,
             "pay": self._pay,
             "finish": self._finish,
+            "doubt": self._doubt,
             "reject": self._reject,
         }
         verb, *rest = words
@@ -275,8 +278,17 @@ class Table:
         was = self.known
         self.last = operation.id
         self._answer(operation, [word for word in words[1:] if word != "unchanged"])
-        if (self.known is was) != ("unchanged" in words):
-            raise MismatchError(*(("unchanged", "changed")[:: 1 if "unchanged" in words else -1]))
+        self._moved(was, words)
+
+    def _doubt(self, words: list[str]) -> None:
+        was = self.known
+        done = doubt(was, self.names[words[0]])
+        self.order = was if done is None else done[0]
+        self._moved(was, words)
+
+    def _moved(self, was: Order, words: list[str]) -> None:
+        expected = "unchanged" if "unchanged" in words else "changed"
+        expect(expected, "unchanged" if self.order is was else "changed")
 
     def _answer(self, operation: Operation, outcome: list[str]) -> None:
         if outcome[0] == "pending":

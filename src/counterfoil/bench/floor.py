@@ -6,6 +6,7 @@ we can make it in plain Python: a slow floor would flatter the product.
 """
 
 import argparse
+import asyncio
 import itertools
 import signal
 import socket
@@ -14,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Final, TypeAlias, TypedDict
+from typing import Final, NamedTuple, TypeAlias, TypedDict
 
 import msgspec
 import uvicorn
@@ -26,9 +27,7 @@ from counterfoil.core.record import Record
 MERCHANT: Final = 1
 PAGE: Final = 100
 BACKLOG: Final = 2048
-ORDER_BODY: Final = b"o" * 720  # an authorized order as the product's store encodes it
-OPERATION_BODY: Final = b"p" * 260
-SEALED: Final = b"s" * 44  # nonce, 16 digits, tag
+SEALED: Final = b"s" * 53  # header, nonce, 16 digits and tag, as the vault seals them
 FINGERPRINT: Final = b"f" * 32
 SIZES: Final[Mapping[str, int]] = {
     "authorize": 829,
@@ -37,6 +36,38 @@ SIZES: Final[Mapping[str, int]] = {
     "get": 340,
     "list": 34_000,
     "filter": 34_000,
+}
+
+
+class Stage(NamedTuple):
+    """The bodies a call writes, sized as the store encodes those of the smallest order."""
+
+    order_begun: bytes
+    operation_begun: bytes
+    order_finished: bytes
+    operation_finished: bytes
+    accounts: tuple[tuple[str, int], ...]
+    event: str
+
+
+STAGES: Final = {
+    "authorize": Stage(b"o" * 560, b"p" * 114, b"o" * 661, b"p" * 215, (), "payment.authorized"),
+    "charge": Stage(
+        b"o" * 795,
+        b"p" * 133,
+        b"o" * 896,
+        b"p" * 234,
+        (("fee", 30), ("receivable", 969), ("clearing", -999)),
+        "order.charged",
+    ),
+    "refund": Stage(
+        b"o" * 1073,
+        b"p" * 176,
+        b"o" * 1174,
+        b"p" * 277,
+        (("receivable", -999), ("clearing", 999)),
+        "order.refunded",
+    ),
 }
 
 Message: TypeAlias = dict[str, object]
@@ -119,10 +150,12 @@ class Floor:
             name, order = "authorize", await self._authorize(receive)
         elif scope["method"] == "PUT":
             _, _, digits, name = path.split("/")
-            order = await self._move(int(digits), later=name == "refund")
+            order = await self._move(int(digits), STAGES[name])
         elif path == "/orders/":
             name = "filter" if b"status=" in scope["query_string"] else "list"
             order = self._page()
+        elif path == "/ping":
+            name, order = "get", 0
         else:
             name, order = "get", self._read(int(path[8:]))
         await self._answers[name].send(send, order)
@@ -135,42 +168,40 @@ class Floor:
     async def _authorize(self, receive: Receive) -> int:
         self._decode(await _body(receive))
         order, operation, card = next(self._ids), next(self._ids), next(self._ids)
+        stage = STAGES["authorize"]
         await self._writer.commit(
             (
-                (ORDERS, (order, MERCHANT, 1, ORDER_BODY)),
-                (OPERATIONS, (operation, MERCHANT, order, OPERATION_BODY)),
+                (ORDERS, (order, MERCHANT, 1, stage.order_begun)),
+                (OPERATIONS, (operation, MERCHANT, order, stage.operation_begun)),
                 (CARDS, (card, MERCHANT, SEALED, FINGERPRINT)),
             )
         )
-        await self._writer.commit(
-            (
-                (ORDERS, (order, MERCHANT, 2, ORDER_BODY)),
-                (OPERATIONS, (operation, MERCHANT, order, OPERATION_BODY)),
-                (NOTICES, (operation, MERCHANT, order, "payment.authorized")),
-            )
-        )
+        await self._finish(order, operation, stage)
         return order
 
-    async def _move(self, order: int, *, later: bool) -> int:
+    async def _move(self, order: int, stage: Stage) -> int:
         operation = next(self._ids)
-        version = 5 if later else 3
         await self._writer.commit(
             (
-                (ORDERS, (order, MERCHANT, version, ORDER_BODY)),
-                (OPERATIONS, (operation, MERCHANT, order, OPERATION_BODY)),
+                (ORDERS, (order, MERCHANT, 3, stage.order_begun)),
+                (OPERATIONS, (operation, MERCHANT, order, stage.operation_begun)),
             )
         )
-        await self._writer.commit(
-            (
-                (ORDERS, (order, MERCHANT, version + 1, ORDER_BODY)),
-                (OPERATIONS, (operation, MERCHANT, order, OPERATION_BODY)),
-                (POSTINGS, (operation, MERCHANT, "fee", "USD", 30)),
-                (POSTINGS, (operation, MERCHANT, "receivable", "USD", 969)),
-                (POSTINGS, (operation, MERCHANT, "clearing", "USD", -999)),
-                (NOTICES, (operation, MERCHANT, order, "order.charged")),
-            )
-        )
+        await self._finish(order, operation, stage)
         return order
+
+    def _finish(self, order: int, operation: int, stage: Stage) -> asyncio.Future[None]:
+        return self._writer.commit(
+            (
+                (ORDERS, (order, MERCHANT, 4, stage.order_finished)),
+                (OPERATIONS, (operation, MERCHANT, order, stage.operation_finished)),
+                (NOTICES, (operation, MERCHANT, order, stage.event)),
+                *(
+                    (POSTINGS, (operation, MERCHANT, account, "USD", minor))
+                    for account, minor in stage.accounts
+                ),
+            )
+        )
 
     def _read(self, order: int) -> int:
         found = self._reader.execute("select body from orders where id = ?", (order,)).fetchall()

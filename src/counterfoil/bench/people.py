@@ -30,7 +30,7 @@ CITIES: Final = (
     ("Tallinn", "EST", "10111"),
 )
 NETWORKS: Final = ("192.0.2", "198.51.100", "203.0.113")
-SEALED_BYTES: Final = 44  # nonce of 12, 16 digits, tag of 16
+SEALED_BYTES: Final = 53  # header of 9, nonce of 12, 16 digits, tag of 16
 
 
 def client(chance: Random, number: int) -> Client:

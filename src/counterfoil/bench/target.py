@@ -18,6 +18,7 @@ WARM_SECONDS: Final = 2
 PREPARE_CONNECTIONS: Final = 64
 PREPARE_SECONDS_MAX: Final = 20  # of one run; there are as many runs as it takes
 SPARE_PERCENT: Final = 130  # ids for a run: more than the last rate would use up
+SPARE: Final = 500  # and at least so many more, because what is in flight at the end is lost
 RUN_MAX: Final = 40_000  # ids for a run; enough to know a p99 by
 
 
@@ -49,7 +50,7 @@ class Target:
     def ready(self, call: Call, rate: int, seconds: int, rounds: int) -> None:
         """Have ids for so many runs of that call, should they reach about that rate."""
         if call.uses in self._used:
-            self._allotted = min(rate * seconds * SPARE_PERCENT // 100 + 1, RUN_MAX)
+            self._allotted = min(rate * seconds * SPARE_PERCENT // 100 + SPARE, RUN_MAX)
             self._prepare(call.uses, self._allotted * rounds)
 
     def measure(self, call: Call, connections: int, seconds: int) -> Sample:
@@ -63,8 +64,9 @@ class Target:
             if uses is Uses.AUTHORIZED:
                 self._collect(AUTHORIZE, uses, None, seconds)
             else:
-                self._prepare(Uses.AUTHORIZED, missing)
-                self._collect(CHARGE, uses, self._take(Uses.AUTHORIZED, missing), 2 * seconds)
+                self._prepare(Uses.AUTHORIZED, missing + SPARE)
+                source = self._take(Uses.AUTHORIZED, missing + SPARE)
+                self._collect(CHARGE, uses, source, seconds + 1)
 
     def _ids(self, call: Call) -> Slice | None:
         if call.uses is Uses.NONE:

@@ -59,6 +59,9 @@ def test_every_brand_but_unknown_has_a_prefix() -> None:
     assert set(PREFIXES.values()) == set(Brand) - {Brand.UNKNOWN}
 
 
+WIDE = "\uff14\uff11\uff11\uff11"  # digits to `str.isdigit`, but not on any card
+
+
 @pytest.mark.parametrize(
     "text",
     [

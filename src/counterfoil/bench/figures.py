@@ -59,6 +59,7 @@ class Findings(Record):
     resident: tuple[Resident, ...] = ()
     scale: tuple[Row, ...] = ()
     scale_orders: int = 0
+    few_orders: int = 0
     goals: tuple[Goal, ...] = ()
 
 

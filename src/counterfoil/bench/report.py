@@ -35,6 +35,7 @@ def encode(findings: Findings) -> bytes:
             "memory_kb": findings.memory_kb,
             "resident": findings.resident,
             "scale_orders": findings.scale_orders,
+            "few_orders": findings.few_orders,
             "scale": [figures(each) for each in findings.scale],
             "goals": findings.goals,
         }
@@ -58,7 +59,7 @@ def grids(findings: Findings) -> Iterator[tuple[str, Sequence[Cells]]]:
         yield "Resident memory", (("orders", "MB"), *sizes)
     if findings.scale:
         title = f"With {findings.scale_orders:,} orders stored"
-        yield title, _rates(findings.scale, "10,000/s")
+        yield title, _rates(findings.scale, f"with {findings.few_orders:,}/s")
     if findings.goals:
         yield "Goals", (("goal", "wanted", "found", ""), *(_goal(each) for each in findings.goals))
 

@@ -35,13 +35,15 @@ from counterfoil.core.record import Record
 
 MEMORY_ORDERS: Final = 200_000
 MEMORY_SECONDS: Final = 5  # between two samples of the memory
-FEW: Final = 10_000
 NAMES: Final = frozenset(call.name for call in CALLS)
 SCALE_CALLS: Final = (GET, FILTER, AUTHORIZE)  # what adds orders comes last
 
 
 class Options(Record):
-    """What to measure. Without `memory` and `scale` it is the table; `calls` are names, or all."""
+    """What to measure. Without `memory` and `scale` it is the table.
+
+    `calls` are names, none is all; `few` are the stored orders that `scale` is compared with.
+    """
 
     calls: tuple[str, ...] = ()
     connections: tuple[int, ...] = (1, 8, GOAL_CONNECTIONS)
@@ -51,6 +53,7 @@ class Options(Record):
     as_json: bool = False
     memory: bool = False
     scale: int = 0
+    few: int = 10_000
     command: tuple[str, ...] = ()
 
 
@@ -153,14 +156,16 @@ class Bench:
 
     def _scale(self, found: Findings) -> Findings:
         orders = self._options.scale
-        filled = [self._filled("few", FEW), self._filled("many", orders)]
+        filled = [self._filled("few", self._options.few), self._filled("many", orders)]
         with contextlib.ExitStack() as stack:
             few, many = (self._knowing(stack, name, ids) for name, ids in filled)
             rows = tuple(
                 self._row(call, GOAL_CONNECTIONS, (many, few), (0, 0)) for call in SCALE_CALLS
             )
         goals = (*found.goals, *figures.scale_goals(rows, orders))
-        return replace(found, scale=rows, scale_orders=orders, goals=goals)
+        return replace(
+            found, scale=rows, scale_orders=orders, few_orders=self._options.few, goals=goals
+        )
 
     def _filled(self, name: str, count: int) -> tuple[str, list[str]]:
         """A seeded database with so many orders, and ids of some; the server seeds it."""

@@ -38,7 +38,7 @@ SCALARS: Final = (  # section 1.1
 )
 SHAPES: Final = (  # section 2
     "base form without expand", "full form", "card.expiration", "ten custom fields",
-    "text at its limit", "client.login", "secure3d of the merchant",
+    "text at its limit", "text that looks like JSON", "client.login", "secure3d of the merchant",
     "order that is declined", "order that is fraud", "order that is error",
     "order that is rejected", "order whose charge was refused",
 )

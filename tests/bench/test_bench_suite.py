@@ -8,7 +8,6 @@ from msgspec.structs import replace
 from rich.console import Console
 from tests.bench.fakes import fake_product, fake_wrk
 
-from counterfoil.bench import suite
 from counterfoil.bench.__main__ import options
 from counterfoil.bench.load import LoadError
 from counterfoil.bench.server import (
@@ -65,14 +64,11 @@ def test_memory_is_sampled_until_there_are_enough_orders(tmp_path: Path) -> None
     assert len(found.goals) == 2
 
 
-def test_scale_compares_few_orders_with_many(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(suite, "FEW", 10)
+def test_scale_compares_few_orders_with_many(tmp_path: Path) -> None:
     tool = fake_wrk(tmp_path)
-    found = bench(tmp_path, replace(QUICK, scale=30), tool).findings()
+    found = bench(tmp_path, replace(QUICK, scale=30, few=10), tool).findings()
     assert [row.call for row in found.scale] == ["get", "filter", "authorize"]
-    assert found.scale_orders == 30
+    assert (found.scale_orders, found.few_orders) == (30, 10)
     assert len(found.goals) == 3
 
 

@@ -23,7 +23,8 @@ class Change(Record):
     """The order as it is to be, the version it was decided on, and the rows that go with it.
 
     `born` are new operations, `closed` those that got their answer, `marked` those that still wait
-    for it and are being taken back. `expects` 0: the order is new.
+    for it and are being taken back. `expects` 0: the order is new. `refiled`: what lists find the
+    order by (its reference, customer, place or card) is no longer what it was made with.
     """
 
     order: Order
@@ -35,6 +36,7 @@ class Change(Record):
     notices: tuple[Notice, ...] = ()
     cards: tuple[SealedCard, ...] = ()
     key: KeyUse | None = None
+    refiled: bool = False
 
 
 def change(

@@ -98,16 +98,18 @@ class Line(Record):
 
 
 class Operation(Record):
-    """One instruction about a payment. `released` is authorized money a final charge lets go of.
+    """One instruction about a payment; `ordinal` counts them within the order.
 
-    `doubted`: the acquirer could not say what became of it, so it is being taken back there; an
-    approval that comes after that no longer counts.
+    `released` is authorized money that a final charge lets go of. `doubted`: the acquirer could not
+    say what became of it, so it is being taken back there; an approval that comes after that no
+    longer counts.
     """
 
     id: int
     kind: Kind
     amount: Money
     statement: Statement
+    ordinal: int = 1
     outcome: Outcome = Outcome.PENDING
     released: int = 0
     parts: tuple[Part, ...] = ()

@@ -135,7 +135,8 @@ class OrderQuery(Record):
     """A page of a merchant's orders, newest first; an empty tuple or None filters nothing.
 
     Ids are instants (`core/order.py`), so `first` and `last` bound the time of creation, inclusive,
-    and `before` is the key of the page. `…_part` are substrings, any case.
+    and `before` is the key of the page. With `after` it is the page just above that id, as one
+    pages backwards (still newest first). `…_part` are substrings, any case.
     """
 
     merchant: int
@@ -143,6 +144,7 @@ class OrderQuery(Record):
     first: int = 0
     last: int = 2**63 - 1
     before: int = 2**63 - 1
+    after: int | None = None
     standings: tuple[Standing, ...] = ()
     references: tuple[str, ...] = ()
     brands: tuple[Brand, ...] = ()
@@ -163,6 +165,7 @@ class OperationQuery(Record):
     first: int = 0
     last: int = 2**63 - 1
     before: int = 2**63 - 1
+    after: int | None = None
     kinds: tuple[Kind, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
 
@@ -185,7 +188,7 @@ class Evidence(Record):
 
 
 def projection(order: Order) -> tuple[str | None, ...]:
-    """What lists filter the order by, in the order of FILTERS; kept beside the order."""
+    """What lists filter the order by, in the order of FILTERS; the card is the last payment's."""
     card = order.payments[-1].card if order.payments else None
     return (
         order.reference,
@@ -274,6 +277,10 @@ class Store(Protocol):
         """The vault's wrapped data keys."""
         ...
 
+    async def found_vault(self, keys: Sequence["DataKey"]) -> Sequence["DataKey"]:
+        """Save the first data keys unless there are any; what rests afterwards."""
+        ...
+
     async def save_data_key(self, key: "DataKey") -> None:
         """Add the key, or replace its wrapping and state."""
         ...
@@ -336,7 +343,10 @@ class Clock(Protocol):
 
 
 class Ids(Protocol):
-    """Numbers that sort by time and never repeat (`core/order.py`: `id_at`, `instant_of`)."""
+    """Numbers that sort by time and never repeat, not even between merchants.
+
+    What they say of time is in `core/order.py` (`id_at`, `instant_of`).
+    """
 
     def next(self) -> int:
         """An id greater than every id this process gave before."""

@@ -212,6 +212,7 @@ def begin(order: Order, command: Command, *, stamp: int, terms: Terms) -> tuple[
         kind=command.kind,
         amount=amount,
         statement=state(payment, command.kind, minor, terms),
+        ordinal=len(order.operations) + 1,
         released=available - minor if command.final and command.kind is Kind.CHARGE else 0,
         parts=parts,
         units=command.units,

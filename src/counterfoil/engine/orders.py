@@ -93,7 +93,7 @@ class Orders:
         """A new order on the stored card of another, authorized; the source stays as it is."""
 
         async def act() -> Done:
-            card, sealed = await self._stored(merchant, source, allowed, Kind.AUTHORIZE)
+            card, sealed = await self._stored(merchant, source, allowed, "rebill")
             if not card.has_expiry:
                 raise Refused(Code.NO_STORED_CARD)
             data = CardData(pan=self.engine.vault.open(merchant.id, sealed), card=card, cvv=cvv)
@@ -125,7 +125,7 @@ class Orders:
         """A new order that pushes money to the stored card of another."""
 
         async def act() -> Done:
-            card, sealed = await self._stored(merchant, source, allowed, Kind.CREDIT)
+            card, sealed = await self._stored(merchant, source, allowed, "credit")
             data = CardData(pan=self.engine.vault.open(merchant.id, sealed), card=card)
             order = self._order(merchant, draft, card, parent=source, relation=Relation.CREDIT)
             return await self._pay_out(merchant, order, data, (), once)
@@ -142,7 +142,7 @@ class Orders:
     async def cancel(
         self, merchant: Merchant, order: int, minor: int | None, once: Once | None = None
     ) -> Done:
-        """Reverse what is authorized, all of it whatever the amount; else refund what is charged."""
+        """Reverse what is authorized, whatever the amount; else refund what is charged."""
         key = once.key if once else None
 
         def choose(order: Order) -> Command:
@@ -151,6 +151,10 @@ class Orders:
             return Command(kind=Kind.REFUND, minor=minor, allowed=REFUNDABLE, key=key)
 
         return await self._perform(merchant, order, choose, once)
+
+    def fingerprint(self, asked: str) -> bytes:
+        """A keyed hash of what a caller asked; a plain one would let card numbers be guessed."""
+        return self.engine.vault.hash_secret(asked)
 
     async def once(
         self, merchant: Merchant, once: Once | None, act: Callable[[], Awaitable[Done]]
@@ -314,13 +318,13 @@ class Orders:
         )
 
     async def _stored(
-        self, merchant: Merchant, source: int, allowed: frozenset[Standing], kind: Kind
+        self, merchant: Merchant, source: int, allowed: frozenset[Standing], operation: str
     ) -> tuple[Card, SealedCard]:
         """The card of a stored order; raises `Refused` where the order has none, or may not."""
         order = await self.engine.store.load(merchant.id, source)
         now = standing(order)
         if now not in allowed:
-            raise Refused(Code.WRONG_STATE, operation=kind, standing=now)
+            raise Refused(Code.WRONG_STATE, operation=operation, standing=now)
         card = order.payments[-1].card if order.payments else None
         sealed = None if card is None else await self.engine.store.card(merchant.id, card.id)
         if card is None or sealed is None:

@@ -9,7 +9,7 @@ order.
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import apsw
 
@@ -25,6 +25,14 @@ Filters = list[tuple[str, tuple[str, ...]]]
 Row = tuple[Any, ...]
 
 
+class Shape(Protocol):
+    """A list's statement, by its driving filter and the counts of the others."""
+
+    def __call__(self, driver: str | None, residual: pages.Counts, *, upwards: bool) -> Query:
+        """The statement, compiled."""
+        ...
+
+
 def orders(connection: apsw.Connection, query: OrderQuery) -> list[Order]:
     """A page of orders, newest first."""
     filters = _order_filters(connection, query)
@@ -32,13 +40,18 @@ def orders(connection: apsw.Connection, query: OrderQuery) -> list[Order]:
         return []
     patterns = [("name", query.name_part), ("email", query.email_part)]
     sought = [(column, part) for column, part in patterns if part]
+    if any("\0" in part for _, part in sought):
+        return []  # no text holds one
+    upwards = query.after is not None
     if not sought:
-        found = _walk(connection, pages.orders_page, filters, _bounds(query))
+        found = _walk(connection, pages.orders_page, filters, _bounds(query), upwards)
     elif all(len(part) >= GRAM for _, part in sought):
         found = _matching(connection, query, filters, sought)
     else:
-        return list(islice(_looking(connection, query, filters, sought), query.limit))
-    return [rows.read_order(row) for row in found]
+        looked = list(islice(_looking(connection, query, filters, sought), query.limit))
+        return looked[::-1] if upwards else looked
+    read = [rows.read_order(row) for row in found]
+    return read[::-1] if upwards else read
 
 
 def operations(connection: apsw.Connection, query: OperationQuery) -> list[Listed]:
@@ -52,8 +65,10 @@ def operations(connection: apsw.Connection, query: OperationQuery) -> list[Liste
     if query.kinds:
         rare = bool(query.outcomes) and Outcome.APPROVED not in outcomes
         filters.insert(1 if rare else 0, ("kind", query.kinds))
-    found = _walk(connection, pages.operations_page, filters, _bounds(query))
-    return [Listed(order=row[1], operation=rows.read_operation(row[2])) for row in found]
+    upwards = query.after is not None
+    found = _walk(connection, pages.operations_page, filters, _bounds(query), upwards)
+    read = [Listed(order=row[1], operation=rows.read_operation(row[2])) for row in found]
+    return read[::-1] if upwards else read
 
 
 def evidence(connection: apsw.Connection, merchant: int, after: int, limit: int) -> list[Evidence]:
@@ -108,22 +123,27 @@ def _bounds(query: OrderQuery | OperationQuery) -> dict[str, object]:
         "first": query.first,
         "last": query.last,
         "before": query.before,
+        "after": -1 if query.after is None else query.after,
         "limit": query.limit,
     }
 
 
 def _walk(
-    connection: apsw.Connection, shape: Any, filters: Filters, bounds: dict[str, object]
+    connection: apsw.Connection,
+    shape: Shape,
+    filters: Filters,
+    bounds: dict[str, object],
+    upwards: bool,
 ) -> list[Row]:
     """One page over all values of the driving filter, merged by id."""
     if not filters:
-        return _all(connection, shape(None, ()), **bounds)
+        return _all(connection, shape(None, (), upwards=upwards), **bounds)
     (driver, values), *rest = filters
-    query = shape(driver, _counts(rest))
+    query = shape(driver, _counts(rest), upwards=upwards)
     runs = [_all(connection, query, driver=value, **bounds, **_marks(rest)) for value in values]
     limit = bounds["limit"]
     assert isinstance(limit, int)
-    return list(islice(merge(*runs, key=lambda row: -row[0]), limit))
+    return list(islice(merge(*runs, key=lambda row: row[0] if upwards else -row[0]), limit))
 
 
 def _matching(
@@ -133,7 +153,7 @@ def _matching(
     pattern = " AND ".join(
         f'{column} : "{part.replace(chr(34), chr(34) * 2)}"' for column, part in phrases
     )
-    shape = pages.orders_matching(_counts(filters))
+    shape = pages.orders_matching(_counts(filters), upwards=query.after is not None)
     return _all(connection, shape, pattern=pattern, **_bounds(query), **_marks(filters))
 
 
@@ -141,15 +161,16 @@ def _looking(
     connection: apsw.Connection, query: OrderQuery, filters: Filters, sought: list[tuple[str, str]]
 ) -> Iterator[Order]:
     bounds = _bounds(query) | {"limit": RUN}
+    upwards = query.after is not None
     while True:
-        run = _walk(connection, pages.orders_page, filters, bounds)
+        run = _walk(connection, pages.orders_page, filters, bounds, upwards)
         for row in run:
             order = rows.read_order(row)
             if all(holds(order.client, column, part) for column, part in sought):
                 yield order
         if len(run) < RUN:
             return
-        bounds["before"] = run[-1][0]
+        bounds["after" if upwards else "before"] = run[-1][0]
 
 
 def holds(client: Client | None, column: str, part: str) -> bool:

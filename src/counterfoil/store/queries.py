@@ -75,7 +75,7 @@ def advance(count: int) -> Query:
         update(o)
         .values(version=v.c.version, standing=v.c.standing, body=v.c.body)
         .where(o.c.merchant_id == v.c.merchant_id, o.c.id == v.c.id, o.c.version == v.c.expected)
-        .returning(o.c.id)
+        .returning(o.c.merchant_id, o.c.id)
     )
 
 
@@ -101,6 +101,13 @@ def reproject() -> Query:
         .values({c.name: bindparam(f"new_{c.name}") for c in columns})
         .where(at(o.c.merchant_id, "merchant"), at(o.c.id, "id"))
     )
+
+
+@cache
+def refile_text() -> Query:
+    """Index a customer's name and address anew; parameters are the full-text table's columns."""
+    statement = insert(t.orders_text).values({c.name: bindparam(c.name) for c in t.orders_text.c})
+    return compiled(statement.prefix_with("OR REPLACE"))
 
 
 @cache

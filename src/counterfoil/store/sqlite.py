@@ -37,6 +37,7 @@ from counterfoil.store.writer import Verdict, Writer
 
 READERS: Final = 2  # threads for lists and proofs; single reads are made where they are asked
 CARDS_PAGE: Final = 500
+ISSUERS_MAX: Final = 100_000  # pairs of merchant and issuer kept in mind
 PRAGMAS: Final = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -184,6 +185,18 @@ class SqliteStore:
     async def data_keys(self) -> Sequence[DataKey]:
         return [rows.read_data_key(row) for row in self._all(queries.everything(t.data_keys))]
 
+    async def found_vault(self, keys: Sequence[DataKey]) -> Sequence[DataKey]:
+        def work() -> list[tuple[Any, ...]]:
+            every = queries.everything(t.data_keys).sql
+            if self._connection.execute(every).fetchone() is None:
+                for key in keys:
+                    row = (key.id, key.wrapped, key.active)
+                    self._connection.execute(queries.put(t.data_keys).sql, row)
+            return self._connection.execute(every).fetchall()
+
+        found = await self._writer.run_alone(lambda: _transact(self._connection, work))
+        return [rows.read_data_key(row) for row in found]
+
     async def save_data_key(self, key: DataKey) -> None:
         await self._put(t.data_keys, [(key.id, key.wrapped, key.active)])
 
@@ -237,11 +250,20 @@ class SqliteStore:
     def _write(self, changes: Sequence[Change]) -> Sequence[Verdict]:
         """Commit what can be committed; a change that breaks a constraint is tried alone."""
         try:
-            return _transact(self._connection, lambda: self._apply(changes))
+            verdicts = _transact(self._connection, lambda: self._apply(changes))
         except apsw.Error as error:
             if len(changes) == 1:
-                return [error]
+                return [self._why(changes[0], error)]
             return [verdict for change in changes for verdict in self._write([change])]
+        self._remember(changes)
+        return verdicts
+
+    def _why(self, change: Change, error: apsw.Error) -> Verdict:
+        """What stands in the way of a change: an order of its number, or something unforeseen."""
+        query, order = queries.order(), change.order
+        given = query.bind(merchant=order.merchant, id=order.id)
+        there = self._connection.execute(query.sql, given).fetchone() is not None
+        return Committed.STALE if there and change.expects == 0 else error
 
     def _apply(self, changes: Sequence[Change]) -> Sequence[Verdict]:
         used = self._used_keys([change for change in changes if change.key is not None])
@@ -253,7 +275,7 @@ class SqliteStore:
         for change in changes:
             if id(change) in used:
                 verdicts.append(Committed.DUPLICATE)
-            elif change.expects and change.order.id not in moved:
+            elif change.expects and (change.order.merchant, change.order.id) not in moved:
                 verdicts.append(Committed.STALE)
             else:
                 verdicts.append(Committed.DONE)
@@ -279,31 +301,40 @@ class SqliteStore:
             found += self._connection.execute(queries.used_keys(size).sql, given).fetchall()
         return {by_key[int(row[0]), str(row[1])] for row in found}
 
-    def _advance(self, changes: Sequence[Change]) -> set[object]:
-        moved: set[object] = set()
+    def _advance(self, changes: Sequence[Change]) -> set[tuple[object, ...]]:
+        moved: set[tuple[object, ...]] = set()
         for size, given in batch.portions([rows.advance_row(change) for change in changes]):
             found = self._connection.execute(queries.advance(size).sql, given).fetchall()
-            moved.update(row[0] for row in found)
+            moved.update(found)
         return moved
 
-    def _project(self, changes: Sequence[Change]) -> None:
-        """Remember issuers seen, and the filters of orders that got a card after they were made."""
+    def _remember(self, changes: Sequence[Change]) -> None:
+        """Keep in mind which issuers rest already, now that the commit is durable."""
+        if len(self._known_issuers) > ISSUERS_MAX:
+            self._known_issuers.clear()
         for change in changes:
-            if not change.cards:
-                continue
-            projected = dict(zip(FILTERS, projection(change.order), strict=True))
-            title = projected["issuer_title"]
-            mark = (change.order.merchant, title or "")
-            if title and mark not in self._known_issuers:
-                self._connection.execute(queries.put(t.issuers).sql, mark)
-                self._known_issuers.add(mark)
-            if change.expects:
-                query = queries.reproject()
-                given = {f"new_{name}": value for name, value in projected.items()}
+            if change.cards:
+                title = projection(change.order)[FILTERS.index("issuer_title")]
+                self._known_issuers.add((change.order.merchant, title or ""))
+
+    def _project(self, changes: Sequence[Change]) -> None:
+        """Remember the issuers of new cards; file anew the orders that lists find otherwise now."""
+        for change in changes:
+            if change.cards or change.refiled:
                 order = change.order
+                title = projection(order)[FILTERS.index("issuer_title")]
+                if title and (order.merchant, title) not in self._known_issuers:
+                    self._connection.execute(queries.put(t.issuers).sql, (order.merchant, title))
+            if change.refiled:
+                query = queries.reproject()
+                projected = zip(FILTERS, projection(order), strict=True)
+                given = {f"new_{name}": value for name, value in projected}
                 self._connection.execute(
                     query.sql, query.bind(merchant=order.merchant, id=order.id, **given)
                 )
+                row = rows.text_row(order)
+                if row is not None:
+                    self._connection.execute(queries.refile_text().sql, row)
 
 
 def _transact(connection: apsw.Connection, work: Callable[[], Result]) -> Result:

@@ -11,6 +11,7 @@ from threading import Thread
 from typing import Final, TypeVar
 
 from counterfoil.core.change import Change
+from counterfoil.core.errors import Code, Refused
 from counterfoil.core.ports import Committed
 from counterfoil.store.batch import Sifted
 
@@ -31,11 +32,15 @@ class Writer(Thread):
         self._loop = asyncio.get_running_loop()
         self._held: list[Waiting] = []
         self._open = True
+        self._closing = False
 
     def submit(self, change: Change) -> "asyncio.Future[Committed]":
         """The verdict on a change, once it is durable or has fallen out."""
         future: asyncio.Future[Committed] = self._loop.create_future()
-        self._queue.put((change, future))
+        if self._closing:
+            future.set_exception(Refused(Code.STORE_UNAVAILABLE))
+        else:
+            self._queue.put((change, future))
         return future
 
     def run_alone(self, work: Callable[[], Result]) -> "asyncio.Future[Result]":
@@ -55,6 +60,7 @@ class Writer(Thread):
 
     def finish(self) -> None:
         """Write what was handed over, then end; returns when the thread has."""
+        self._closing = True
         self._queue.put(None)
         self.join()
 

@@ -99,9 +99,11 @@ class MemoryStore:
             if merchant == query.merchant
             and query.first <= identifier <= query.last
             and identifier < query.before
+            and (query.after is None or identifier > query.after)
             and matches(order, query)
         ]
-        return sorted(found, key=lambda order: -order.id)[: query.limit]
+        found.sort(key=lambda order: -order.id)
+        return found[: query.limit] if query.after is None else found[-query.limit :]
 
     async def operations(self, query: OperationQuery) -> Sequence[Listed]:
         """A page of closed operations, newest first."""
@@ -111,10 +113,12 @@ class MemoryStore:
             if listed.operation.outcome is not Outcome.PENDING
             and query.first <= listed.operation.id <= query.last
             and listed.operation.id < query.before
+            and (query.after is None or listed.operation.id > query.after)
             and among(listed.operation.kind, query.kinds)
             and among(listed.operation.outcome, query.outcomes)
         ]
-        return found[::-1][: query.limit]
+        found.reverse()
+        return found[: query.limit] if query.after is None else found[-query.limit :]
 
     async def pending(self, merchant: int, before: int, limit: int) -> Sequence[Listed]:
         """The oldest operations without an answer whose id is below `before`."""
@@ -170,6 +174,13 @@ class MemoryStore:
     async def data_keys(self) -> Sequence[DataKey]:
         """The vault's wrapped data keys, by id."""
         return [self._data_keys[key] for key in sorted(self._data_keys)]
+
+    async def found_vault(self, keys: Sequence[DataKey]) -> Sequence[DataKey]:
+        """Save the first data keys unless there are any; what rests afterwards."""
+        if not self._data_keys:
+            for key in keys:
+                await self.save_data_key(key)
+        return await self.data_keys()
 
     async def save_data_key(self, key: DataKey) -> None:
         """Add the key, or replace its wrapping and state."""

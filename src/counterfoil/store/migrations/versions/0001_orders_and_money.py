@@ -27,7 +27,7 @@ def upgrade() -> None:
     if op.get_context().dialect.name == "sqlite":
         op.execute(
             "CREATE VIRTUAL TABLE orders_text USING fts5"
-            "(merchant, name, email, content='', tokenize='trigram')"
+            "(merchant, name, email, content='', contentless_delete=1, tokenize='trigram')"
         )
 
 

@@ -1,0 +1,83 @@
+"""Settings: read once, from options and `COUNTERFOIL_…` variables; an unknown one is an error.
+
+Every limit stands here or beside what it limits, with its unit and its reason.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from counterfoil.core.record import Record
+
+PREFIX: Final = "COUNTERFOIL_"
+DATABASE: Final = "sqlite:///data/counterfoil.db"
+MASTER_KEY: Final = "MASTER_KEY"
+
+
+class SettingsError(Exception):
+    """A setting cannot be used; the message says which, and what it should be."""
+
+
+class Settings(Record):
+    """How a gateway runs. Each is also an option of `serve` or a variable `COUNTERFOIL_NAME`.
+
+    `database`: `sqlite:///path`. `base_url`: the public address, for links (default: as called).
+    `master_key_file`: the file with the vault's master key; for the embedded database one is made
+    beside it. `worker`: this process's number, 0 to 255; it is part of every id.
+    `acquirer_timeout_ms`: how long an answer is waited for. `sandbox_latency_ms` and
+    `sandbox_late_ms`: how slow the test bank is, and how late its late answers come.
+    `log_level`: debug, info, warning or error.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    database: str = DATABASE
+    demo: bool = False
+    base_url: str | None = None
+    master_key_file: str | None = None
+    worker: int = 0
+    acquirer_timeout_ms: int = 20_000
+    sandbox_latency_ms: int = 0
+    sandbox_late_ms: int = 30_000
+    log_level: str = "info"
+
+    @property
+    def path(self) -> Path:
+        """The embedded database's file; raises `SettingsError` for any other kind of address."""
+        scheme, _, path = self.database.partition("///")
+        if scheme == "sqlite:" and path:
+            return Path(path)
+        raise SettingsError(f"database must be sqlite:///path, not {scheme or self.database!r}")
+
+
+def from_environment(environment: Mapping[str, str] = os.environ, **options: object) -> Settings:
+    """Options that were given, else variables, else defaults; raises `SettingsError`."""
+    known = set(Settings.__struct_fields__)
+    given: dict[str, object] = {}
+    for name, value in environment.items():
+        if not name.startswith(PREFIX) or name == PREFIX + MASTER_KEY:
+            continue
+        field = name.removeprefix(PREFIX).lower()
+        if field not in known:
+            raise SettingsError(f"{name} is no setting; there are: {', '.join(sorted(known))}")
+        given[field] = value
+    given |= {name: value for name, value in options.items() if value is not None}
+    try:
+        settings = msgspec.convert(given, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(str(error)) from error
+    _check(settings)
+    return settings
+
+
+def _check(settings: Settings) -> None:
+    if not 0 <= settings.worker <= 255:  # noqa: PLR2004 (eight bits of every id)
+        raise SettingsError("worker must be a number from 0 to 255")
+    if settings.log_level not in {"debug", "info", "warning", "error"}:
+        raise SettingsError("log_level must be debug, info, warning or error")
+    for name in ("acquirer_timeout_ms", "sandbox_latency_ms", "sandbox_late_ms"):
+        if getattr(settings, name) < 0:
+            raise SettingsError(f"{name} must not be negative")

@@ -1,0 +1,56 @@
+"""The demo merchants of each wire, seeded again and again without harm.
+
+Source: the Bizon document's own credentials, its two pricings and its rates.
+"""
+
+from typing import Final
+
+from counterfoil.core.merchant import Credential, Merchant, Pricing, Terminal
+from counterfoil.core.ports import Clock, Store, Vault
+from counterfoil.core.rates import Rate
+
+LOGIN: Final = "project"
+PASSWORD: Final = "password"  # noqa: S105 (the document's own example)
+TERMINAL: Final = Terminal(name="TERM", descriptor="TESTMERCH/TERM")
+
+MERCHANTS: Final = (
+    Merchant(
+        id=1,
+        name="Demo",
+        currencies=("USD", "EUR"),
+        pricing=Pricing(fee_bps=300),
+        terminals=(TERMINAL,),
+    ),
+    Merchant(
+        id=2,
+        name="Demo with reserve",
+        currencies=("USD", "EUR"),
+        pricing=Pricing(fee_bps=100, reserve_bps=300),
+        terminals=(TERMINAL,),
+    ),
+)
+CREDENTIALS: Final = (("bizon", LOGIN, 1), ("bizon", "project_reserve", 2))
+RATES: Final = (
+    ("RUB", "75.132109"),
+    ("UAH", "31.562887"),
+    ("UBT", "334.000000"),
+    ("USD", "1.145036"),
+)
+
+
+async def seed(store: Store, vault: Vault, clock: Clock) -> None:
+    """Add what is missing; what an operator has changed stays as it is."""
+    for merchant in MERCHANTS:
+        if await store.merchant(merchant.id) is None:
+            await store.save_merchant(merchant)
+    for wire, login, merchant_id in CREDENTIALS:
+        if await store.credential(wire, login) is None:
+            hashed = vault.hash_secret(PASSWORD)
+            await store.save_credential(
+                Credential(wire=wire, login=login, merchant=merchant_id, secret_hash=hashed)
+            )
+    day = clock.today().date().isoformat()
+    if not await store.rates_on(day):
+        await store.save_rates(
+            [Rate(day=day, source="EUR", target=target, rate=rate) for target, rate in RATES]
+        )

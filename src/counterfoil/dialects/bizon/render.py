@@ -1,0 +1,369 @@
+"""Records to this wire: orders, operations, money and time; members in the order of the alphabet.
+
+STATUS is the wire's word for each standing. An operation without an answer is not shown: this wire
+has no word for it, and it may yet become either.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from counterfoil.core.card import Brand, Card, mask
+from counterfoil.core.declines import BY_CODE, REASONS
+from counterfoil.core.merchant import Merchant
+from counterfoil.core.money import digits, major
+from counterfoil.core.order import (
+    Client,
+    Kind,
+    Location,
+    Operation,
+    Order,
+    Outcome,
+    Payment,
+    Statement,
+)
+from counterfoil.core.rules import Standing, standing
+
+# fmt: off
+STATUS: Final[Mapping[Standing, str]] = {
+    Standing.NEW: "new",
+    Standing.WAITING: "prepared",
+    Standing.AUTHORIZED: "authorized",
+    Standing.CHARGED: "charged",
+    Standing.REVERSED: "reversed",
+    Standing.REFUNDED: "refunded",
+    Standing.CREDITED: "credited",
+    Standing.DECLINED: "declined",
+    Standing.REJECTED: "rejected",
+    Standing.FRAUD: "fraud",
+    Standing.DISPUTED: "chargedback",
+    Standing.FAULTY: "error",
+}
+FAILURES: Final[Mapping[Standing, str]] = {
+    Standing.DECLINED: "declined",
+    Standing.REJECTED: "rejected",
+    Standing.FRAUD: "fraud",
+    Standing.FAULTY: "error",
+}
+OUTCOMES: Final[Mapping[Outcome, str]] = {
+    Outcome.APPROVED: "success",
+    Outcome.DECLINED: "failure",
+    Outcome.FAILED: "error",
+}
+KINDS: Final[Mapping[Kind, str]] = {
+    Kind.AUTHORIZE: "authorize",
+    Kind.CHARGE: "charge",
+    Kind.REVERSE: "reverse",
+    Kind.REFUND: "refund",
+    Kind.CREDIT: "credit",
+    Kind.DISPUTE: "chargeback",
+    Kind.RECOVER: "representment",
+}
+# fmt: on
+# This wire counts Maestro as Mastercard's; every other scheme has its own name.
+BRANDS: Final[Mapping[Brand, str]] = {
+    brand: "mastercard" if brand is Brand.MAESTRO else brand.value for brand in Brand
+}
+REJECTED: Final = "Currency is not supported"
+DECIMALS: Final = 2
+SECOND_US: Final = 1_000_000
+BLOCKS: Final = frozenset(
+    {"card", "client", "custom_fields", "issuer", "location", "operations", "cashflow", "secure3d"}
+)
+FULL: Final = BLOCKS
+BASE: Final[frozenset[str]] = frozenset()
+Text = str | UnsetType
+
+
+class Cashflow(msgspec.Struct):
+    """What an operation means for the merchant's money."""
+
+    amount: str
+    currency: str
+    fee: str
+    incoming: str
+    receivable: str
+    reserve: str
+
+
+class OperationOut(msgspec.Struct, kw_only=True):
+    """An operation."""
+
+    amount: str
+    arn: Text = UNSET
+    auth_code: Text = UNSET
+    cashflow: Cashflow | UnsetType = UNSET
+    created: str
+    currency: str
+    extra: dict[str, str] | UnsetType = UNSET
+    iso_message: str
+    iso_response_code: str
+    order_id: Text = UNSET
+    status: str
+    trace_id: Text = UNSET
+    type: str
+
+
+class CardOut(msgspec.Struct, kw_only=True):
+    """A card; nothing to pay with."""
+
+    expiration: Text = UNSET
+    holder: Text = UNSET
+    subtype: Text = UNSET
+    type: Text = UNSET
+
+
+class IssuerOut(msgspec.Struct, kw_only=True):
+    """The card's issuer, as far as the BIN table knows it."""
+
+    bin: Text = UNSET
+    country: Text = UNSET
+    title: Text = UNSET
+
+
+class Secure3dOut(msgspec.Struct, kw_only=True):
+    """The cardholder's authentication."""
+
+    cavv: Text = UNSET
+    ds_trans_id: Text = UNSET
+    eci: Text = UNSET
+    reason: Text = UNSET
+    scenario: Text = UNSET
+    xid: Text = UNSET
+
+
+class OrderOut(msgspec.Struct, kw_only=True):
+    """An order: the base form, and the blocks that were asked for."""
+
+    amount: str
+    amount_charged: str
+    amount_refunded: str
+    auth_code: Text = UNSET
+    card: CardOut | UnsetType = UNSET
+    client: Client | UnsetType = UNSET
+    created: str
+    currency: str
+    custom_fields: dict[str, str] | UnsetType = UNSET
+    description: str | None
+    descriptor: Text = UNSET
+    failure_message: Text = UNSET
+    failure_type: Text = UNSET
+    id: str
+    issuer: IssuerOut | UnsetType = UNSET
+    location: Location | UnsetType = UNSET
+    merchant_order_id: str | None
+    operations: list[OperationOut] | UnsetType = UNSET
+    pan: Text = UNSET
+    secure3d: Secure3dOut | UnsetType = UNSET
+    segment: Text = UNSET
+    status: str
+    updated: str
+
+
+class OrdersOut(msgspec.Struct):
+    """The envelope of orders."""
+
+    orders: list[OrderOut]
+
+
+class OperationsOut(msgspec.Struct):
+    """The envelope of operations."""
+
+    operations: list[OperationOut]
+
+
+encode: Final = msgspec.json.Encoder().encode
+NO_CLIENT: Final = Client()
+NO_LOCATION: Final = Location()
+
+
+def expands(text: str) -> frozenset[str]:
+    """The blocks that an `expand` names; what it misspells is ignored, as clients expect.
+
+    `operations.cashflow` and, on orders, `cashflow` mean the operations with their cashflow.
+    """
+    wanted = {part.strip() for part in text.split(",")}
+    if {"operations.cashflow", "cashflow"} & wanted:
+        wanted |= {"operations", "cashflow"}
+    return BLOCKS & wanted
+
+
+def render_order(
+    order: Order, merchant: Merchant, blocks: frozenset[str], *, expiration: bool = False
+) -> OrderOut:
+    """The order with those blocks; `expiration` shows the card's date, as some answers do."""
+    payment = order.payments[-1] if order.payments else None
+    card = payment.card if payment else None
+    now = standing(order)
+    places = digits(order.amount.currency)
+    charged = refunded = 0
+    auth_code: Text = UNSET
+    for operation in order.operations:
+        if operation.outcome is Outcome.APPROVED:
+            if operation.kind is Kind.CHARGE:
+                charged += operation.amount.minor
+            elif operation.kind is Kind.REFUND:
+                refunded += operation.amount.minor
+            elif operation.kind is Kind.AUTHORIZE or operation.kind is Kind.CREDIT:
+                auth_code = operation.auth_code or UNSET
+    show_date = expiration or "bizon.card_expiration" in merchant.settings
+    return OrderOut(
+        amount=money(order.amount.minor, places),
+        amount_charged=money(charged, places),
+        amount_refunded=money(refunded, places),
+        auth_code=auth_code,
+        card=_card(card, date=show_date) if "card" in blocks else UNSET,
+        client=(order.client or NO_CLIENT) if "client" in blocks else UNSET,
+        created=stamp(order.created, merchant.zone),
+        currency=order.amount.currency,
+        custom_fields=dict(order.custom) if "custom_fields" in blocks else UNSET,
+        description=order.description,
+        descriptor=(payment and payment.descriptor) or UNSET,
+        failure_message=_failure(order, now) if now in FAILURES else UNSET,
+        failure_type=FAILURES.get(now, UNSET),
+        id=str(order.id),
+        issuer=_issuer(card) if "issuer" in blocks else UNSET,
+        location=(order.location or NO_LOCATION) if "location" in blocks else UNSET,
+        merchant_order_id=order.reference,
+        operations=_operations(order, merchant, blocks) if "operations" in blocks else UNSET,
+        pan=mask(card.first6, card.last4) if card else UNSET,
+        secure3d=_secure3d(payment) if "secure3d" in blocks else UNSET,
+        segment=UNSET if order.segment is None else order.segment,
+        status=STATUS[now],
+        updated=stamp(order.updated, merchant.zone),
+    )
+
+
+def render_operation(
+    operation: Operation,
+    merchant: Merchant,
+    *,
+    cashflow: bool,
+    order: int | None = None,
+    extra: bool = False,
+) -> OperationOut:
+    """A closed operation; `order` and `extra` are shown in lists of operations."""
+    settings = merchant.settings
+    currency = operation.amount.currency
+    return OperationOut(
+        amount=money(operation.amount.minor, digits(currency)),
+        arn=(operation.arn or UNSET) if "bizon.arn" in settings else UNSET,
+        auth_code=operation.auth_code or UNSET,
+        cashflow=_cashflow(operation) if cashflow else UNSET,
+        created=stamp(operation.created, merchant.zone),
+        currency=currency,
+        extra=_extra(operation) if extra else UNSET,
+        iso_message=message(operation),
+        iso_response_code=operation.code or "",
+        order_id=UNSET if order is None else str(order),
+        status=OUTCOMES[operation.outcome],
+        trace_id=(operation.trace_id or UNSET) if "bizon.trace_id" in settings else UNSET,
+        type=KINDS[operation.kind],
+    )
+
+
+def message(operation: Operation) -> str:
+    """The ISO text of an operation's response code."""
+    if operation.outcome is Outcome.APPROVED:
+        return "Approved"
+    decline = BY_CODE.get(operation.code or "") or operation.decline
+    return REASONS[decline].text if decline else "Unknown"
+
+
+def money(minor: int, places: int) -> str:
+    """An amount: two decimals, whatever its currency has; three where cents would lie."""
+    if places < DECIMALS:
+        return major(minor * 10 ** (DECIMALS - places), DECIMALS)
+    while places > DECIMALS and minor % 10 == 0:
+        minor, places = minor // 10, places - 1
+    return major(minor, places)
+
+
+def stamp(instant: int, zone: str) -> str:
+    """An instant as date and time in the project's zone, whole seconds."""
+    return _second(instant // SECOND_US, zone)
+
+
+@lru_cache(maxsize=4096)
+def _second(second: int, zone: str) -> str:
+    return datetime.fromtimestamp(second, ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _operations(order: Order, merchant: Merchant, blocks: frozenset[str]) -> list[OperationOut]:
+    cashflow = "cashflow" in blocks
+    return [
+        render_operation(operation, merchant, cashflow=cashflow)
+        for operation in order.operations
+        if operation.outcome is not Outcome.PENDING
+    ]
+
+
+def _cashflow(operation: Operation) -> Cashflow:
+    statement = operation.statement
+    if operation.outcome is not Outcome.APPROVED:
+        statement = Statement(currency=statement.currency)
+    places = digits(statement.currency)
+    return Cashflow(
+        amount=money(statement.amount, places),
+        currency=statement.currency,
+        fee=money(statement.fee, places),
+        incoming=money(statement.incoming, places),
+        receivable=money(statement.receivable, places),
+        reserve=money(statement.reserve, places),
+    )
+
+
+def _extra(operation: Operation) -> dict[str, str]:
+    shown = {"id": str(operation.ordinal)}
+    if operation.rrn:
+        shown["rrn"] = operation.rrn
+    return shown
+
+
+def _card(card: Card | None, *, date: bool) -> CardOut:
+    if card is None:
+        return CardOut()
+    return CardOut(
+        expiration=f"{card.month}/{card.year % 100:02d}" if date and card.year else _none(date),
+        holder=card.holder or UNSET,
+        subtype=card.subtype,
+        type=BRANDS[card.brand],
+    )
+
+
+def _none(date: bool) -> Text:
+    return "0/0" if date else UNSET
+
+
+def _issuer(card: Card | None) -> IssuerOut:
+    if card is None:
+        return IssuerOut()
+    return IssuerOut(
+        bin=card.first6,
+        country=card.issuer_country or UNSET,
+        title=card.issuer_title or UNSET,
+    )
+
+
+def _secure3d(payment: Payment | None) -> Secure3dOut:
+    known = payment.secure3d if payment else None
+    if known is None:
+        return Secure3dOut()
+    return Secure3dOut(
+        cavv=known.cavv or UNSET,
+        ds_trans_id=known.ds_trans_id or UNSET,
+        eci=known.eci or UNSET,
+        reason=known.reason,
+        xid=known.xid or UNSET,
+    )
+
+
+def _failure(order: Order, now: Standing) -> str:
+    if now is Standing.REJECTED:
+        return REJECTED
+    return message(order.operations[-1])

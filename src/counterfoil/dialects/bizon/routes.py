@@ -1,0 +1,405 @@
+"""One handler a call: decode, ask the engine, render."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, TypeVar
+
+import msgspec
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from counterfoil.core.declines import REASONS, Nature
+from counterfoil.core.errors import Refused
+from counterfoil.core.merchant import Merchant
+from counterfoil.core.money import Money
+from counterfoil.core.order import Kind, Order, Outcome
+from counterfoil.core.ports import Listed
+from counterfoil.core.rates import Rate, shown
+from counterfoil.core.rules import Command, Standing
+from counterfoil.dialects import serving
+from counterfoil.dialects.bizon import queries, schema
+from counterfoil.dialects.bizon.auth import caller
+from counterfoil.dialects.bizon.errors import Failure, Flaw, invalid, refused
+from counterfoil.dialects.bizon.render import (
+    BASE,
+    FULL,
+    REJECTED,
+    STATUS,
+    OperationOut,
+    OperationsOut,
+    OrdersOut,
+    encode,
+    expands,
+    message,
+    render_operation,
+    render_order,
+    stamp,
+)
+from counterfoil.engine.gateway import Gateway
+from counterfoil.engine.perform import Done, Once
+
+JSON: Final = "application/json"
+ORDER_DIGITS_MAX: Final = 19
+NOT_FOUND: Final = 404
+ID_MAX: Final = 2**63 - 1
+UNANSWERED: Final = "No answer from the acquirer yet: read the order later for its outcome"
+
+# The standings in which this wire lets an order be ... (its public status table).
+CHARGEABLE: Final = frozenset({Standing.AUTHORIZED})
+CHARGEABLE_AGAIN: Final = frozenset({Standing.AUTHORIZED, Standing.CHARGED})
+REVERSIBLE: Final = frozenset({Standing.AUTHORIZED})
+REFUNDABLE: Final = frozenset({Standing.CHARGED, Standing.REFUNDED})
+CREDITABLE: Final = frozenset({Standing.CHARGED, Standing.REFUNDED})
+REBILLABLE: Final = frozenset(Standing) - {Standing.NEW, Standing.WAITING}
+
+
+class Call:
+    """One request of a known project."""
+
+    def __init__(self, request: Request, gateway: Gateway, merchant: Merchant) -> None:
+        self.request = request
+        self.gateway = gateway
+        self.merchant = merchant
+        self.given: schema.Given = {}
+
+    async def read(self, *, empty: bool = False) -> schema.Reader:
+        """The reader of the body."""
+        try:
+            body = await serving.read(self.request)
+        except serving.TooLargeError as error:
+            flaw = Flaw("body", f"body may have at most {serving.BODY_MAX} bytes")
+            raise Failure(413, "validation", flaw.message, flaws=[flaw]) from error
+        self.given = schema.read_body(body, empty=empty)
+        return schema.Reader(self.given)
+
+    def once(self) -> Once | None:
+        """The idempotency key, if the caller gave one."""
+        try:
+            return serving.once(self.request, self.gateway.orders, self.given)
+        except serving.BadKeyError as error:
+            flaw = Flaw("Idempotency-Key", "Idempotency-Key must be 1 to 255 printable characters")
+            raise invalid([flaw]) from error
+
+    def order(self) -> int:
+        """The order's id in the path; what cannot be one is an unknown order."""
+        text = self.request.path_params["order"]
+        if text.isascii() and text.isdigit() and len(text) <= ORDER_DIGITS_MAX:
+            number = int(text)
+            if number <= ID_MAX:
+                return number
+        raise Failure(404, "validation", "Order not found")
+
+    def blocks(self) -> frozenset[str]:
+        """What the caller wants expanded."""
+        return expands(self.request.query_params.get("expand", ""))
+
+
+Row = TypeVar("Row")
+Handler = Callable[[Call], Awaitable[Response]]
+
+
+async def ping(call: Call) -> Response:
+    """GET /ping."""
+    now = stamp(call.gateway.clock.now(), call.merchant.zone)
+    return answer({"date": now, "message": "PONG!"})
+
+
+async def show(call: Call) -> Response:
+    """GET /orders/:id."""
+    order = await call.gateway.store.load(call.merchant.id, call.order())
+    return orders([order], call, call.blocks())
+
+
+async def list_orders(call: Call) -> Response:
+    """GET /orders/."""
+    fields = queries.Fields(call.request.query_params, call.merchant)
+    query = queries.order_query(fields, call.merchant)
+    found = [] if query is None else list(await call.gateway.store.orders(query))
+    page, header = paged(call, fields.page(), found, lambda order: order.id)
+    return orders(page, call, call.blocks(), headers=header)
+
+
+async def list_operations(call: Call) -> Response:
+    """GET /operations/."""
+    fields = queries.Fields(call.request.query_params, call.merchant)
+    query = queries.operation_query(fields, call.merchant)
+    found = [] if query is None else list(await call.gateway.store.operations(query))
+    page, header = paged(call, fields.page(), found, lambda listed: listed.operation.id)
+    wanted = {part.strip() for part in call.request.query_params.get("expand", "").split(",")}
+    return answer(OperationsOut([_listed(each, call.merchant, wanted) for each in page]), header)
+
+
+def _listed(listed: Listed, merchant: Merchant, wanted: set[str]) -> OperationOut:
+    return render_operation(
+        listed.operation,
+        merchant,
+        cashflow="cashflow" in wanted,
+        order=listed.order,
+        extra="extra" in wanted,
+    )
+
+
+async def exchange_rates(call: Call) -> Response:
+    """GET /exchange_rates/: today's, a day's, or those of a period."""
+    fields = queries.Fields(call.request.query_params, call.merchant)
+    day, first, last = (fields.day(name) for name in ("date", "date_from", "date_to"))
+    if day and (first or last):
+        fields.fault("date", "cannot be used together with date_from or date_to")
+    fields.finish()
+    today = stamp(call.gateway.clock.now(), call.merchant.zone)[:10]
+    store = call.gateway.store
+    if first or last:
+        rates = await store.rates(first or "0000-00-00", last or today)
+        rows = [{"date": rate.day} | _rate(rate) for rate in rates]
+    else:
+        rows = [_rate(rate) for rate in await store.rates_on(day or today)]
+    return answer({"exchange_rates": rows})
+
+
+def _rate(rate: Rate) -> dict[str, str]:
+    return {"from": rate.source, "rate": shown(rate.rate), "to": rate.target}
+
+
+async def authorize(call: Call) -> Response:
+    """POST /orders/authorize."""
+    reader = await call.read()
+    draft = schema.draft(reader, call.merchant)
+    card = schema.new_card(reader, call.merchant, call.gateway.clock)
+    reader.inner("location").required("ip")
+    reader.finish()
+    assert card is not None
+    return done(await call.gateway.orders.authorize(call.merchant, draft, card, call.once()), call)
+
+
+async def charge(call: Call) -> Response:
+    """PUT /orders/:id/charge: once, the rest let go; again and again where the project may."""
+    several = call.merchant.multiple_charges
+    return await follow_up(
+        call,
+        Command(
+            kind=Kind.CHARGE,
+            allowed=CHARGEABLE_AGAIN if several else CHARGEABLE,
+            final=not several,
+        ),
+    )
+
+
+async def reverse(call: Call) -> Response:
+    """PUT /orders/:id/reverse: the whole authorization; an amount means nothing here."""
+    await call.read(empty=True)
+    command = Command(kind=Kind.REVERSE, allowed=REVERSIBLE)
+    orders = call.gateway.orders
+    return done(await orders.follow_up(call.merchant, call.order(), command, call.once()), call)
+
+
+async def refund(call: Call) -> Response:
+    """PUT /orders/:id/refund."""
+    return await follow_up(call, Command(kind=Kind.REFUND, allowed=REFUNDABLE))
+
+
+async def cancel(call: Call) -> Response:
+    """PUT /orders/:id/cancel: reverse or refund, by the order's state."""
+    number, minor = await amount(call)
+    try:
+        made = await call.gateway.orders.cancel(call.merchant, number, minor, call.once())
+    except Refused as refusal:
+        if "operation" in refusal.facts:
+            refusal.facts["operation"] = "cancel"
+        raise
+    return done(made, call)
+
+
+async def rebill(call: Call) -> Response:
+    """POST /orders/:id/rebill."""
+    reader = await call.read()
+    source = await call.gateway.store.load(call.merchant.id, call.order())
+    draft = schema.draft(reader, call.merchant, default_currency=source.amount.currency)
+    given = reader if reader.given.get("cvv") is not None else reader.inner("card")
+    if call.merchant.cvv_required and given.given.get("cvv") in (None, ""):
+        reader.required("cvv")
+    cvv = schema.check_digits(given)
+    reader.finish()
+    made = await call.gateway.orders.rebill(
+        call.merchant, source.id, draft, cvv=cvv, allowed=REBILLABLE, once=call.once()
+    )
+    return done(made, call)
+
+
+async def credit_linked(call: Call) -> Response:
+    """POST /orders/:id/credit."""
+    reader = await call.read()
+    source = await call.gateway.store.load(call.merchant.id, call.order())
+    draft = schema.draft(reader, call.merchant, default_currency=source.amount.currency)
+    reader.finish()
+    made = await call.gateway.orders.credit_linked(
+        call.merchant, source.id, draft, allowed=CREDITABLE, once=call.once()
+    )
+    return done(made, call)
+
+
+async def credit(call: Call) -> Response:
+    """POST /orders/credit."""
+    reader = await call.read()
+    draft = schema.draft(reader, call.merchant)
+    card = schema.credit_card(reader, call.gateway.clock)
+    reader.finish()
+    assert card is not None
+    made = await call.gateway.orders.credit(call.merchant, draft, card, call.once())
+    return done(made, call, expiration=True)
+
+
+async def follow_up(call: Call, command: Command) -> Response:
+    """An operation on a stored order, of the amount given or of all there is."""
+    number, minor = await amount(call)
+    command = msgspec.structs.replace(command, minor=minor)
+    made = await call.gateway.orders.follow_up(call.merchant, number, command, call.once())
+    return done(made, call)
+
+
+async def amount(call: Call) -> tuple[int, int | None]:
+    """The order, and the amount given in its currency's minor units (None: none was)."""
+    reader = await call.read(empty=True)
+    number = call.order()
+    written = reader.amount(required=False)
+    found: Money | None = None
+    if written is not None:
+        order = await call.gateway.store.load(call.merchant.id, number)
+        found = schema.money(reader, written, order.amount.currency)
+    reader.finish(number)
+    return number, found.minor if found else None
+
+
+def done(made: Done, call: Call, *, expiration: bool = False) -> Response:
+    """The order in full; or, where the last operation failed, why."""
+    order, operation = made.order, made.operation
+    if operation is None:
+        raise Failure(402, "rejected", REJECTED, order=order.id)
+    if operation.outcome is Outcome.PENDING:
+        raise Failure(500, "error", UNANSWERED, order=order.id)
+    if operation.decline is not None:
+        nature = REASONS[operation.decline].nature
+        status, kind = NATURES[nature]
+        raise Failure(status, kind, message(operation), order=order.id)
+    return orders([order], call, FULL, expiration=expiration)
+
+
+NATURES: Final = {
+    Nature.DECLINED: (402, "declined"),
+    Nature.FRAUD: (402, "fraud"),
+    Nature.FAULT: (500, "error"),
+}
+
+
+def orders(
+    found: Sequence[Order],
+    call: Call,
+    blocks: frozenset[str] = BASE,
+    *,
+    expiration: bool = False,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Orders in their envelope."""
+    merchant = call.merchant
+    rendered = [render_order(order, merchant, blocks, expiration=expiration) for order in found]
+    return answer(OrdersOut(rendered), headers)
+
+
+def paged(
+    call: Call, page: queries.Page, found: list[Row], key: Callable[[Row], int]
+) -> tuple[list[Row], dict[str, str]]:
+    """The rows of a page without the one that shows there are more, and the Link header."""
+    more = len(found) > page.size
+    rows = found[: page.size] if page.after is None else found[-page.size :]
+    base = (call.gateway.base or str(call.request.base_url).rstrip("/")) + call.request.url.path
+    given = dict(call.request.query_params)
+    link = queries.links(base, given, page, [key(row) for row in rows], more=more)
+    return rows, {"Link": link} if link else {}
+
+
+def answer(body: object, headers: Mapping[str, str] | None = None) -> Response:
+    """A 200."""
+    return Response(encode(body), media_type=JSON, headers=headers)
+
+
+# fmt: off
+ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
+    ("POST",     "/orders/authorize",        authorize),
+    ("PUT POST", "/orders/{order}/charge",   charge),
+    ("PUT POST", "/orders/{order}/refund",   refund),
+    ("PUT POST", "/orders/{order}/reverse",  reverse),
+    ("PUT POST", "/orders/{order}/cancel",   cancel),
+    ("POST",     "/orders/{order}/rebill",   rebill),
+    ("POST",     "/orders/{order}/credit",   credit_linked),
+    ("POST",     "/orders/credit",           credit),
+    ("GET",      "/orders/",                 list_orders),
+    ("GET",      "/orders",                  list_orders),
+    ("GET",      "/orders/{order}",          show),
+    ("GET",      "/operations/",             list_operations),
+    ("GET",      "/operations",              list_operations),
+    ("GET",      "/exchange_rates/",         exchange_rates),
+    ("GET",      "/exchange_rates",          exchange_rates),
+    ("GET",      "/ping",                    ping),
+)
+# fmt: on
+
+
+def app(gateway: Gateway) -> ASGIApp:
+    """The wire, served."""
+    routes = [
+        Route(path, endpoint(handler, gateway), methods=methods.split())
+        for methods, path, handler in ROUTES
+    ]
+    router = Router(routes, redirect_slashes=False)
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = router  # asks the router to raise what it would otherwise answer itself
+        try:
+            await router(scope, receive, send)
+        except HTTPException as error:
+            text = "Not found" if error.status_code == NOT_FOUND else "Method not allowed"
+            failure = Failure(error.status_code, "validation", text, headers=error.headers)
+            await failed(failure, Request(scope))(scope, receive, send)
+
+    return serve
+
+
+def endpoint(handler: Handler, gateway: Gateway) -> Callable[[Request], Awaitable[Response]]:
+    """The handler behind authentication, with every failure in this wire's form."""
+
+    async def run(request: Request) -> Response:
+        order: int | None = None
+        try:
+            merchant = await caller(gateway.directory, request.headers.get("authorization"))
+            call = Call(request, gateway, merchant)
+            if "order" in request.path_params:
+                order = call.order()
+            response = await handler(call)
+        except Refused as refusal:
+            return failed(refused(refusal, order, STATUS), request)
+        except Failure as failure:
+            if failure.order is None and failure.status != NOT_FOUND:
+                failure.order = order
+            return failed(failure, request)
+        except Exception:  # noqa: BLE001 (an edge: the caller gets a failure, the log its cause)
+            structlog.get_logger().exception("request failed", wire="bizon", path=request.url.path)
+            return failed(Failure(500, "error", "System malfunction", order=order), request)
+        return echoed(response, request)
+
+    return run
+
+
+def failed(failure: Failure, request: Request) -> Response:
+    """A failure as an answer."""
+    response = Response(failure.body(), failure.status, media_type=JSON, headers=failure.headers)
+    return echoed(response, request)
+
+
+def echoed(response: Response, request: Request) -> Response:
+    """The answer with the caller's own request id."""
+    given = request.headers.get("x-request-id")
+    if given is not None:
+        response.headers["X-Request-Id"] = given
+    return response

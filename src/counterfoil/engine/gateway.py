@@ -1,0 +1,20 @@
+"""Everything a wire needs to serve its callers, in one value."""
+
+from typing import NamedTuple
+
+from counterfoil.core.ports import Clock, Store
+from counterfoil.engine.directory import Directory
+from counterfoil.engine.orders import Orders
+
+
+class Gateway(NamedTuple):
+    """The engine's use cases, the directory, the store for reading, the clock.
+
+    `base` is the public address of the API without a slash at its end, where one is configured.
+    """
+
+    orders: Orders
+    directory: Directory
+    store: Store
+    clock: Clock
+    base: str | None = None

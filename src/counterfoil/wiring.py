@@ -1,0 +1,183 @@
+"""Assembly: the one place that knows every part."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from os import environ
+from pathlib import Path
+
+import structlog
+
+from counterfoil import connectors, dialects
+from counterfoil.config import MASTER_KEY, PREFIX, Settings, SettingsError
+from counterfoil.connectors import Place
+from counterfoil.core.ports import Acquirer, Clock, Ids, Store
+from counterfoil.demo import seed
+from counterfoil.engine import chores
+from counterfoil.engine.directory import Directory
+from counterfoil.engine.gateway import Gateway
+from counterfoil.engine.orders import Orders
+from counterfoil.engine.perform import Engine, Limits
+from counterfoil.store.sqlite import open_store
+from counterfoil.vault import (
+    KeyRing,
+    MasterKey,
+    create_master,
+    first_keys,
+    master_from_file,
+    master_from_text,
+)
+from counterfoil.web.app import Served
+from counterfoil.world import SystemClock, WorkerIds
+
+
+class Parts:
+    """The parts of a running gateway."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        store: Store,
+        vault: KeyRing,
+        clock: Clock,
+        ids: Ids,
+        acquirers: Mapping[str, Acquirer],
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.vault = vault
+        self.clock = clock
+        self.ids = ids
+        self.acquirers = acquirers
+        limits = Limits(acquirer_ms=settings.acquirer_timeout_ms)
+        self.engine = Engine(
+            store=store, vault=vault, acquirers=acquirers, clock=clock, ids=ids, limits=limits
+        )
+        for acquirer in acquirers.values():
+            acquirer.listen(self.engine.receive)
+
+
+@asynccontextmanager
+async def parts(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Parts]:
+    """Everything open and ready, closed at the end; raises `SettingsError`, `VaultError`."""
+    path = settings.path
+    clock = clock or SystemClock(clock_file(path))
+    store = await open_store(path)
+    acquirers: dict[str, Acquirer] = {}
+    try:
+        ids = WorkerIds(clock, settings.worker)
+        vault = await _vault(settings, store, ids)
+        place = Place(
+            folder=path.parent,
+            stem=path.stem,
+            options=(
+                ("latency_ms", str(settings.sandbox_latency_ms)),
+                ("late_ms", str(settings.sandbox_late_ms)),
+            ),
+        )
+        for connector in connectors.found():
+            acquirers[connector.name] = connector.open(place)
+        made = Parts(
+            settings=settings,
+            store=store,
+            vault=vault,
+            clock=clock,
+            ids=ids,
+            acquirers=acquirers,
+        )
+        if settings.demo:
+            await seed(store, vault, clock)
+        yield made
+    finally:
+        for acquirer in acquirers.values():
+            await acquirer.close()
+        await store.close()
+
+
+@asynccontextmanager
+async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Served]:
+    """The application, with its chores running."""
+    log = structlog.get_logger()
+    async with parts(settings, clock) as made:
+        working = asyncio.create_task(
+            chores.run(
+                [*chores.chores(made.engine), *_watch(made.clock)],
+                lambda name, error: log.error("chore failed", chore=name, error=repr(error)),
+            )
+        )
+        try:
+            yield served(made)
+        finally:
+            working.cancel()
+            with suppress(asyncio.CancelledError):
+                await working
+
+
+def served(made: Parts) -> Served:
+    """The application over those parts."""
+    gateway = Gateway(
+        orders=Orders(made.engine),
+        directory=Directory(made.store, made.vault, made.clock),
+        store=made.store,
+        clock=made.clock,
+        base=made.settings.base_url,
+    )
+    wires = {
+        segment: (dialect.name, app)
+        for dialect in dialects.found()
+        for app in (dialect.app(gateway),)
+        for segment in dialect.segments
+    }
+    return Served(wires, made.store)
+
+
+def clock_file(database: Path) -> Path:
+    """Where a sandbox deployment's clock offset rests."""
+    return database.with_suffix(".clock")
+
+
+def key_file(database: Path) -> Path:
+    """Where the embedded database's master key rests unless another place is named."""
+    return database.with_suffix(".key")
+
+
+def master_key(settings: Settings, *, create: bool) -> MasterKey:
+    """The vault's master key: from the environment, the file named, or beside the database.
+
+    Raises `SettingsError` where there is none, `VaultError` where the file is not safe.
+    """
+    text = environ.get(PREFIX + MASTER_KEY)
+    if text:
+        return master_from_text(text)
+    if settings.master_key_file is not None:
+        return master_from_file(Path(settings.master_key_file))
+    beside = key_file(settings.path)
+    if beside.exists():
+        return master_from_file(beside)
+    if create:
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        return create_master(beside)
+    raise SettingsError(
+        f"the master key {beside} is missing; without it no stored card can be read. "
+        f"Put it back, or set {PREFIX}MASTER_KEY_FILE or {PREFIX}{MASTER_KEY}"
+    )
+
+
+async def _vault(settings: Settings, store: Store, ids: Ids) -> KeyRing:
+    keys = await store.data_keys()
+    master = master_key(settings, create=not keys)
+    if not keys:
+        keys = await store.found_vault(first_keys(master, ids.next()))
+    return KeyRing(master, keys)
+
+
+def _watch(clock: Clock) -> tuple[chores.Chore, ...]:
+    """Follow the clock where a command can move it."""
+    if not isinstance(clock, SystemClock):
+        return ()
+
+    async def look() -> None:
+        clock.look()
+
+    return (chores.Chore("clock", 1, look),)

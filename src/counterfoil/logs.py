@@ -29,7 +29,7 @@ def configure(level: str) -> QueueListener:
     root = logging.getLogger()
     root.handlers = [QueueHandler(queue)]
     root.setLevel(LEVELS[level])
-    for noisy in ("uvicorn.access", "uvicorn.error", "asyncio"):
+    for noisy in ("uvicorn.access", "uvicorn.error", "asyncio", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(
         processors=[

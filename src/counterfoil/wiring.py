@@ -11,7 +11,14 @@ import structlog
 from counterfoil import connectors, dialects
 from counterfoil.config import MASTER_KEY, PREFIX, Settings, SettingsError
 from counterfoil.connectors import Place
-from counterfoil.core.ports import Acquirer, Clock, Ids, Store
+from counterfoil.core.ports import (
+    Acquirer,
+    Clock,
+    Ids,
+    OperationQuery,
+    OrderQuery,
+    Store,
+)
 from counterfoil.demo import seed
 from counterfoil.engine import chores
 from counterfoil.engine.directory import Directory
@@ -66,17 +73,17 @@ async def parts(settings: Settings, clock: Clock | None = None) -> AsyncIterator
     store = await open_store(path)
     acquirers: dict[str, Acquirer] = {}
     try:
-        ids = WorkerIds(clock, settings.worker)
+        ids = WorkerIds(clock, settings.worker, await _newest(store))
         vault = await _vault(settings, store, ids)
-        place = Place(
-            folder=path.parent,
-            stem=path.stem,
-            options=(
+        options = {
+            "sandbox": (
                 ("latency_ms", str(settings.sandbox_latency_ms)),
                 ("late_ms", str(settings.sandbox_late_ms)),
-            ),
-        )
+            )
+        }
         for connector in connectors.found():
+            own = options.get(connector.name, ())
+            place = Place(folder=path.parent, stem=path.stem, options=own)
             acquirers[connector.name] = connector.open(place)
         made = Parts(
             settings=settings,
@@ -102,7 +109,7 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
     async with parts(settings, clock) as made:
         working = asyncio.create_task(
             chores.run(
-                [*chores.chores(made.engine), *_watch(made.clock)],
+                [*chores.chores(made.engine), *_watch(made)],
                 lambda name, error: log.error("chore failed", chore=name, error=repr(error)),
             )
         )
@@ -137,6 +144,11 @@ def clock_file(database: Path) -> Path:
     return database.with_suffix(".clock")
 
 
+def book_file(database: Path) -> Path:
+    """Where the test bank keeps its book."""
+    return database.with_name(f"{database.stem}.sandbox.jsonl")
+
+
 def key_file(database: Path) -> Path:
     """Where the embedded database's master key rests unless another place is named."""
     return database.with_suffix(".key")
@@ -151,10 +163,10 @@ def master_key(settings: Settings, *, create: bool) -> MasterKey:
     if text:
         return master_from_text(text)
     if settings.master_key_file is not None:
-        return master_from_file(Path(settings.master_key_file))
+        return master_at(Path(settings.master_key_file))
     beside = key_file(settings.path)
     if beside.exists():
-        return master_from_file(beside)
+        return master_at(beside)
     if create:
         beside.parent.mkdir(parents=True, exist_ok=True)
         return create_master(beside)
@@ -162,6 +174,22 @@ def master_key(settings: Settings, *, create: bool) -> MasterKey:
         f"the master key {beside} is missing; without it no stored card can be read. "
         f"Put it back, or set {PREFIX}MASTER_KEY_FILE or {PREFIX}{MASTER_KEY}"
     )
+
+
+def master_at(path: Path) -> MasterKey:
+    """The master key in a file; raises `VaultError` where it is not safe."""
+    return master_from_file(path)
+
+
+async def _newest(store: Store) -> int:
+    """The greatest id in use: a clock that was set back since must not repeat it."""
+    newest = 0
+    for merchant in await store.merchants():
+        orders = await store.orders(OrderQuery(merchant=merchant.id, limit=1))
+        operations = await store.operations(OperationQuery(merchant=merchant.id, limit=1))
+        newest = max(newest, *(each.id for each in orders), 0)
+        newest = max(newest, *(each.operation.id for each in operations), 0)
+    return newest
 
 
 async def _vault(settings: Settings, store: Store, ids: Ids) -> KeyRing:
@@ -172,12 +200,15 @@ async def _vault(settings: Settings, store: Store, ids: Ids) -> KeyRing:
     return KeyRing(master, keys)
 
 
-def _watch(clock: Clock) -> tuple[chores.Chore, ...]:
-    """Follow the clock where a command can move it."""
-    if not isinstance(clock, SystemClock):
-        return ()
+def _watch(made: Parts) -> tuple[chores.Chore, ...]:
+    """Follow what a command in another process may change: the clock, the vault's keys."""
+    clock = made.clock
 
     async def look() -> None:
-        clock.look()
+        if isinstance(clock, SystemClock):
+            clock.look()
 
-    return (chores.Chore("clock", 1, look),)
+    async def learn() -> None:
+        made.vault.learn(await made.store.data_keys())
+
+    return (chores.Chore("clock", 1, look), chores.Chore("keys", 1, learn))

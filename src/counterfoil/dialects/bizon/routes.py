@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from counterfoil import dialects
 from counterfoil.core.declines import REASONS, Nature
 from counterfoil.core.errors import Refused
 from counterfoil.core.merchant import Merchant
@@ -19,7 +20,6 @@ from counterfoil.core.order import Kind, Order, Outcome
 from counterfoil.core.ports import Listed
 from counterfoil.core.rates import Rate, shown
 from counterfoil.core.rules import Command, Standing
-from counterfoil.dialects import serving
 from counterfoil.dialects.bizon import queries, schema
 from counterfoil.dialects.bizon.auth import caller
 from counterfoil.dialects.bizon.errors import Failure, Flaw, invalid, refused
@@ -68,9 +68,9 @@ class Call:
     async def read(self, *, empty: bool = False) -> schema.Reader:
         """The reader of the body."""
         try:
-            body = await serving.read(self.request)
-        except serving.TooLargeError as error:
-            flaw = Flaw("body", f"body may have at most {serving.BODY_MAX} bytes")
+            body = await dialects.read(self.request)
+        except dialects.TooLargeError as error:
+            flaw = Flaw("body", f"body may have at most {dialects.BODY_MAX} bytes")
             raise Failure(413, "validation", flaw.message, flaws=[flaw]) from error
         self.given = schema.read_body(body, empty=empty)
         return schema.Reader(self.given)
@@ -78,8 +78,8 @@ class Call:
     def once(self) -> Once | None:
         """The idempotency key, if the caller gave one."""
         try:
-            return serving.once(self.request, self.gateway.orders, self.given)
-        except serving.BadKeyError as error:
+            return dialects.once(self.request, self.gateway.orders, self.given)
+        except dialects.BadKeyError as error:
             flaw = Flaw("Idempotency-Key", "Idempotency-Key must be 1 to 255 printable characters")
             raise invalid([flaw]) from error
 

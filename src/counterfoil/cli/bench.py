@@ -1,0 +1,61 @@
+"""bench: this machine's Counterfoil against this machine's floor."""
+
+from pathlib import Path
+
+from cyclopts import App
+
+from counterfoil.bench.suite import Options, run
+from counterfoil.cli.serving import Json
+
+
+def register(app: App) -> None:
+    """Add these commands."""
+    app.command(bench)
+
+
+def bench(  # noqa: PLR0913 (each is a documented option)
+    *,
+    call: list[str] | None = None,
+    connections: list[int] | None = None,
+    rounds: int = 3,
+    seconds: int = 4,
+    folder: Path | None = None,
+    memory: bool = False,
+    scale: int = 0,
+    json: Json = False,
+) -> int:
+    """Load a real server over loopback, and a bare one that does the same work on disk.
+
+    Example: counterfoil bench --call authorize --connections 64 --rounds 5
+    Example: counterfoil bench --scale 1000000
+
+    Parameters
+    ----------
+    call
+        Only these: authorize, charge, refund, get, list (may be repeated; default all).
+    connections
+        How many connections at once (may be repeated; default 1, 8 and 64).
+    rounds
+        Each figure is the median of so many, the two servers in turn.
+    seconds
+        How long each of them lasts.
+    folder
+        Where the databases are made; on a disk, not in memory.
+    memory
+        Measure resident memory over 200,000 orders instead.
+    scale
+        Compare rates with so many orders stored with those at 10,000 instead.
+    """
+    usual = Options()
+    return run(
+        Options(
+            calls=tuple(call or ()),
+            connections=tuple(connections or usual.connections),
+            rounds=rounds,
+            seconds=seconds,
+            folder=folder,
+            as_json=json,
+            memory=memory,
+            scale=scale,
+        )
+    )

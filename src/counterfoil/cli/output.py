@@ -1,0 +1,54 @@
+"""How commands print: a table for people, tab-separated lines for pipes, JSON for programs."""
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from counterfoil.config import SettingsError
+
+DURATION: Final = re.compile(r"([0-9]{1,9})([smhd]?)", re.ASCII)
+UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+Cell = str | int | bool | None
+
+
+def show(rows: Sequence[Mapping[str, Cell]], *, as_json: bool, title: str | None = None) -> None:
+    """Rows of equal columns."""
+    if as_json:
+        print_json(rows)
+    elif not sys.stdout.isatty():
+        for row in rows:
+            print("\t".join(_text(cell) for cell in row.values()))
+    else:
+        table = Table(title=title, title_justify="left")
+        for name in rows[0] if rows else ():
+            table.add_column(name)
+        for row in rows:
+            table.add_row(*(_text(cell) for cell in row.values()))
+        Console().print(table if rows else "nothing to show")
+
+
+def print_json(value: object) -> None:
+    """The value as one JSON text."""
+    print(msgspec.json.format(msgspec.json.encode(value)).decode())
+
+
+def say(text: str) -> None:
+    """A line for the person at the terminal; on standard error, so that pipes stay clean."""
+    sys.stderr.write(text + "\n")
+
+
+def seconds(text: str) -> int:
+    """A duration such as 90, 30m, 48h or 2d, in seconds; raises `SettingsError`."""
+    found = DURATION.fullmatch(text)
+    if found is None:
+        raise SettingsError(f"{text!r} is no duration; write 90, 30m, 48h or 2d")
+    return int(found.group(1)) * UNITS[found.group(2)]
+
+
+def _text(cell: Cell) -> str:
+    return "" if cell is None else str(cell)

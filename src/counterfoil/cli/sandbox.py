@@ -1,0 +1,105 @@
+"""sandbox: the test bank's book, and the clock of a deployment that tests with it."""
+
+from datetime import timedelta
+
+from cyclopts import App
+
+from counterfoil.cli.output import print_json, say, seconds, show
+from counterfoil.cli.serving import Json
+from counterfoil.config import from_environment
+from counterfoil.connectors.sandbox.book import open_book
+from counterfoil.wiring import book_file, clock_file
+from counterfoil.world import EPOCH, SystemClock
+
+sandbox = App(name="sandbox", help="The test bank: its clock and its book.")
+
+
+def register(app: App) -> None:
+    """Add these commands."""
+    app.command(sandbox)
+
+
+@sandbox.command
+def clock(*, database: str | None = None) -> None:
+    """Print the deployment's time.
+
+    Example: counterfoil sandbox clock
+
+    Parameters
+    ----------
+    database
+        sqlite:///path.
+    """
+    settings = from_environment(database=database)
+    print(_now(SystemClock(clock_file(settings.path))))
+
+
+@sandbox.command
+def advance(by: str, *, database: str | None = None) -> None:
+    """Move the deployment's clock forward; a running gateway follows within a second.
+
+    Example: counterfoil sandbox advance 48h
+
+    Parameters
+    ----------
+    by
+        90, 30m, 48h or 2d.
+    database
+        sqlite:///path.
+    """
+    settings = from_environment(database=database)
+    settings.path.parent.mkdir(parents=True, exist_ok=True)
+    clock = SystemClock(clock_file(settings.path))
+    clock.advance(seconds(by))
+    print(_now(clock))
+
+
+@sandbox.command
+def book(
+    *, last: int = 0, totals: bool = False, database: str | None = None, json: Json = False
+) -> None:
+    """Print what the test bank has booked.
+
+    Example: counterfoil sandbox book --last 20
+    Example: counterfoil sandbox book --totals --json
+
+    Parameters
+    ----------
+    last
+        So many of the newest entries (default all).
+    totals
+        Approved minor units by the reference they go back to, and kind.
+    database
+        sqlite:///path.
+    """
+    settings = from_environment(database=database)
+    path = book_file(settings.path)
+    if not path.exists():
+        say(f"nothing is booked yet: there is no {path}")
+        return
+    kept = open_book(path)
+    try:
+        if totals:
+            print_json({str(key): value for key, value in kept.totals().items()})
+            return
+        rows = [
+            {
+                "reference": each.reference,
+                "kind": each.kind,
+                "order": each.order,
+                "minor": each.minor,
+                "currency": each.currency,
+                "original": each.original,
+                "outcome": each.outcome,
+                "code": each.code,
+            }
+            for each in kept.entries()
+        ]
+        show(rows[-last:], as_json=json)
+    finally:
+        kept.close()
+
+
+def _now(clock: SystemClock) -> str:
+    moment = EPOCH + timedelta(microseconds=clock.now())
+    return moment.isoformat(timespec="seconds")

@@ -1,0 +1,218 @@
+"""serve, demo, migrate, keys: a gateway, its database and what to call it with."""
+
+import asyncio
+import signal
+import socket
+import sys
+from typing import Annotated, Final
+
+import uvicorn
+import uvloop
+from cyclopts import App, Parameter
+
+from counterfoil import demo as seeded
+from counterfoil import logs, wiring
+from counterfoil.cli.output import print_json, say
+from counterfoil.config import Settings, SettingsError, from_environment
+from counterfoil.store.sqlite import migrate_file
+from counterfoil.web.app import Served
+
+BACKLOG: Final = 2048
+DRAIN_S: Final = 25  # what is running may finish; less than orchestrators wait before they kill
+Json = Annotated[bool, Parameter("--json", negative="", help="For programs.")]
+
+
+def register(app: App) -> None:
+    """Add these commands."""
+    app.command(serve)
+    app.command(demo)
+    app.command(migrate)
+    app.command(keys)
+
+
+def serve(  # noqa: PLR0913 (each is a documented option)
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    database: str | None = None,
+    workers: int = 1,
+    demo: Annotated[bool, Parameter(negative="")] = False,
+    base_url: str | None = None,
+    log_level: str | None = None,
+) -> None:
+    """Serve all wires until told to stop; SIGTERM lets what is running finish.
+
+    Example: counterfoil serve --demo --port 8080 --database sqlite:///data/counterfoil.db
+    Every option may also be given as a variable: COUNTERFOIL_PORT=8080.
+
+    Parameters
+    ----------
+    host
+        Address to listen on (default 127.0.0.1).
+    port
+        Port to listen on (default 8080).
+    database
+        sqlite:///path; made and brought to the newest schema if need be.
+    workers
+        Processes; the embedded database is served by one.
+    demo
+        Seed the demo merchants, and say what to call them with.
+    base_url
+        The public address of the API, for links.
+    log_level
+        debug, info, warning or error (default info).
+    """
+    if workers != 1:
+        raise SettingsError("the embedded database is served by one process: --workers 1")
+    settings = from_environment(
+        host=host,
+        port=port,
+        database=database,
+        demo=demo or None,
+        base_url=base_url,
+        log_level=log_level,
+    )
+    listener = logs.configure(settings.log_level)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)  # uvicorn raises it once more when it has drained
+    try:
+        uvloop.run(_serve(settings))
+    finally:
+        listener.stop()
+
+
+async def _serve(settings: Settings) -> None:
+    async with wiring.assembled(settings) as app:
+        await Ready(app, settings).serve()
+
+
+class Ready(uvicorn.Server):
+    """A server that says when requests are served."""
+
+    def __init__(self, app: Served, settings: Settings) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=settings.host,
+                port=settings.port,
+                loop="uvloop",
+                http="httptools",
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                backlog=BACKLOG,
+                timeout_graceful_shutdown=DRAIN_S,
+            )
+        )
+        self._settings = settings
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Bind, then say so."""
+        await super().startup(sockets)
+        port = self.servers[0].sockets[0].getsockname()[1] if self.servers else self.config.port
+        address = f"http://{self.config.host}:{port}"
+        if self._settings.demo:
+            sys.stdout.write(welcome(address))
+        sys.stdout.write(f"ready on {address}\n")
+        sys.stdout.flush()
+
+
+def demo(*, database: str | None = None, json: Json = False) -> None:
+    """Seed the demo merchants into a database, and print what to call them with.
+
+    Example: counterfoil demo --database sqlite:///data/counterfoil.db
+
+    Parameters
+    ----------
+    database
+        sqlite:///path.
+    """
+    settings = from_environment(database=database, demo=True)
+
+    async def act() -> None:
+        async with wiring.parts(settings):
+            pass
+
+    asyncio.run(act())
+    if json:
+        print_json(credentials())
+    else:
+        print(welcome(f"http://{settings.host}:{settings.port}"), end="")
+
+
+def migrate(*, database: str | None = None) -> None:
+    """Bring a database to the newest schema; safe to run twice, and from two places at once.
+
+    Example: counterfoil migrate --database sqlite:///data/counterfoil.db
+
+    Parameters
+    ----------
+    database
+        sqlite:///path.
+    """
+    settings = from_environment(database=database)
+    before, after = migrate_file(settings.path)
+    say(f"at step {after} already" if before == after else f"from step {before} to step {after}")
+
+
+def keys(*, database: str | None = None, json: Json = False) -> int:
+    """Print the demo merchant's credentials on every wire.
+
+    Example: counterfoil keys --json
+
+    Parameters
+    ----------
+    database
+        sqlite:///path.
+    """
+    settings = from_environment(database=database)
+
+    async def seeded_there() -> bool:
+        async with wiring.parts(settings) as parts:
+            return await parts.store.credential("bizon", seeded.LOGIN) is not None
+
+    if not asyncio.run(seeded_there()):
+        say("no demo merchant here; seed it: counterfoil demo")
+        return 1
+    if json:
+        print_json(credentials())
+    else:
+        for wire, named in credentials().items():
+            for name, value in named.items():
+                print(f"{wire}\t{name}\t{value}")
+    return 0
+
+
+def credentials() -> dict[str, dict[str, str]]:
+    """The demo merchant's credentials by wire."""
+    return {"bizon": {"login": seeded.LOGIN, "password": seeded.PASSWORD}}
+
+
+def welcome(address: str) -> str:
+    """What a new user may paste first."""
+    host = address.removeprefix("http://")
+    login = f"{seeded.LOGIN}:{seeded.PASSWORD}"
+    return f"""
+Counterfoil, seeded for a demonstration. No card is real and no money moves.
+
+  Bizon    login {seeded.LOGIN}, password {seeded.PASSWORD}   (with a reserve: project_reserve)
+
+Authorize a payment:
+
+  curl -s 'http://{login}@{host}/orders/authorize' -d '{{
+    "amount": 9.99,
+    "pan": "4111111111111111",
+    "card": {{"cvv": "333", "holder": "John Smith",
+             "expiration_month": 12, "expiration_year": 2030}},
+    "location": {{"ip": "6.6.6.6"}}
+  }}'
+
+Then, with the id it answers: charge it, refund a part, look at it.
+
+  curl -s -X PUT 'http://{login}@{host}/orders/ID/charge'
+  curl -s -X PUT 'http://{login}@{host}/orders/ID/refund' -d '{{"amount": 1.99}}'
+  curl -s 'http://{login}@{host}/orders/ID?expand=card,operations.cashflow'
+
+Other test cards: 4000000000000002 is declined, 4000000000009995 lacks funds (docs/sandbox.md).
+Health {address}/health/ready   Metrics {address}/metrics
+"""

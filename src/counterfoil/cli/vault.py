@@ -1,0 +1,80 @@
+"""vault: keys are changed by command."""
+
+import asyncio
+from pathlib import Path
+
+from cyclopts import App
+
+from counterfoil import wiring
+from counterfoil.cli.merchants import within
+from counterfoil.cli.output import say
+from counterfoil.config import from_environment
+from counterfoil.store.sqlite import open_store
+from counterfoil.vault import create_master
+from counterfoil.vault import rotate as turn
+from counterfoil.vault import rotate_master as turn_master
+from counterfoil.wiring import Parts
+
+LEARNING_S = 3  # a serving process looks for new keys every second
+vault = App(name="vault", help="The card vault: change its keys.")
+
+
+def register(app: App) -> None:
+    """Add these commands."""
+    app.command(vault)
+
+
+@vault.command
+def rotate(*, database: str | None = None) -> None:
+    """Make a new data key and seal every stored card again under it; the gateway may go on serving.
+
+    Safe to interrupt and to repeat.
+
+    Example: counterfoil vault rotate
+
+    Parameters
+    ----------
+    database
+        sqlite:///path.
+    """
+
+    async def act(parts: Parts) -> None:
+        master = wiring.master_key(parts.settings, create=False)
+        waited = False
+        async for progress in turn(parts.store, master, new_key=parts.ids.next()):
+            if not waited:
+                await asyncio.sleep(LEARNING_S)
+                waited = True
+            say(f"key {progress.key}: {progress.seen} cards seen, {progress.resealed} sealed again")
+
+    within(database, act)
+
+
+@vault.command
+def rotate_master(new_file: Path, *, database: str | None = None) -> None:
+    """Wrap the data keys under a new master key, written to a file; stop the gateway first.
+
+    Then start it with COUNTERFOIL_MASTER_KEY_FILE naming that file (or put it in the old one's
+    place). Interrupted, run it again with the same file.
+
+    Example: counterfoil vault rotate-master data/next.key
+
+    Parameters
+    ----------
+    new_file
+        Where the new master key is written, readable by its owner alone; used if it is there.
+    database
+        sqlite:///path.
+    """
+    settings = from_environment(database=database)
+    old = wiring.master_key(settings, create=False)
+    new = wiring.master_at(new_file) if new_file.exists() else create_master(new_file)
+
+    async def act() -> int:
+        store = await open_store(settings.path)
+        try:
+            return await turn_master(store, old, new)
+        finally:
+            await store.close()
+
+    say(f"{asyncio.run(act())} data keys wrapped anew; the master key is now {new_file}")

@@ -1,0 +1,81 @@
+"""Periodic work: what is due runs, and one failure ends nothing."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from tests.engine.desk import Desk, open_desk
+
+from counterfoil.core.order import Outcome
+from counterfoil.engine.chores import GRACE_S, Chore, chores, run
+from counterfoil.engine.perform import Limits
+from counterfoil.testing import unknown
+
+pytestmark = pytest.mark.anyio
+
+
+def ignored(name: str, error: Exception) -> None:
+    raise AssertionError(name) from error
+
+
+async def run_until(
+    work: list[Chore], done: asyncio.Event, failed: Callable[[str, Exception], None] = ignored
+) -> None:
+    running = asyncio.create_task(run(work, failed))
+    await done.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def waiting() -> Desk:
+    desk = await open_desk(unknown(), limits=Limits(acquirer_ms=2_000))
+    await desk.authorize()
+    return desk
+
+
+async def test_what_waits_longer_than_anything_running_can_is_resolved() -> None:
+    desk = await waiting()
+    (chore,) = chores(desk.engine)
+    assert chore.name == "resolve"
+    desk.clock.advance(2 + GRACE_S)
+    await chore.work()
+    assert (await desk.only()).operations[-1].outcome is Outcome.PENDING
+    desk.clock.advance(0, microseconds=1)
+    await chore.work()
+    assert (await desk.only()).operations[-1].outcome is Outcome.FAILED
+
+
+async def test_every_chore_runs_and_runs_again() -> None:
+    ran: list[str] = []
+    enough = asyncio.Event()
+
+    def work(name: str) -> Chore:
+        async def once() -> None:
+            ran.append(name)
+            if min(ran.count("a"), ran.count("b")) >= 2:
+                enough.set()
+
+        return Chore(name, 0, once)
+
+    await run_until([work("a"), work("b")], enough)
+    assert ran[:4] == ["a", "b", "a", "b"]
+
+
+async def test_a_failing_chore_is_told_of_and_runs_again_and_stops_no_other() -> None:
+    told: list[tuple[str, str]] = []
+    enough = asyncio.Event()
+    calm = 0
+
+    async def broken() -> None:
+        raise OSError("disk")
+
+    async def steady() -> None:
+        nonlocal calm
+        calm += 1
+        if calm >= 3:
+            enough.set()
+
+    work = [Chore("broken", 0, broken), Chore("steady", 0, steady)]
+    await run_until(work, enough, lambda name, error: told.append((name, str(error))))
+    assert told[:2] == [("broken", "disk")] * 2

@@ -79,6 +79,7 @@ async def parts(settings: Settings, clock: Clock | None = None) -> AsyncIterator
             "sandbox": (
                 ("latency_ms", str(settings.sandbox_latency_ms)),
                 ("late_ms", str(settings.sandbox_late_ms)),
+                ("alone", "yes"),  # one process serves the embedded database
             )
         }
         for connector in connectors.found():
@@ -131,9 +132,9 @@ def served(made: Parts) -> Served:
         base=made.settings.base_url,
     )
     wires = {
-        segment: (dialect.name, app)
+        segment: (dialect.name, handler)
         for dialect in dialects.found()
-        for app in (dialect.app(gateway),)
+        for handler in (dialect.serve(gateway),)
         for segment in dialect.segments
     }
     return Served(wires, made.store)

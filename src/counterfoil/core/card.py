@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from hmac import compare_digest
 from typing import Final, NoReturn
 
 from counterfoil.core.record import Record
@@ -39,7 +40,9 @@ class Masked:
         return format(str(self), spec)
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self._plain == other._plain
+        return type(other) is type(self) and compare_digest(
+            self._plain.encode(), other._plain.encode()
+        )
 
     def __hash__(self) -> int:
         return hash((type(self), self._plain))
@@ -150,7 +153,7 @@ _B = Brand
 RANGES: Final[tuple[tuple[str, str, Brand], ...]] = (
     ("4", "4", _B.VISA), ("4571", "4571", _B.DANKORT), ("5019", "5019", _B.DANKORT),
     ("51", "55", _B.MASTERCARD), ("222100", "272099", _B.MASTERCARD),
-    ("500000", "509999", _B.MAESTRO), ("56", "58", _B.MAESTRO), ("6304", "6304", _B.MAESTRO),
+    ("50", "50", _B.MAESTRO), ("56", "58", _B.MAESTRO), ("6304", "6304", _B.MAESTRO),
     ("639", "639", _B.MAESTRO), ("67", "67", _B.MAESTRO),
     ("34", "34", _B.AMEX), ("37", "37", _B.AMEX),
     ("300", "305", _B.DINERS), ("3095", "3095", _B.DINERS), ("36", "36", _B.DINERS),

@@ -55,7 +55,7 @@ def change(
         assert operation.outcome is not Outcome.PENDING
         entries += postings(operation)
         told.append((event_of(operation), operation.id))
-    if order.closed is not None and order.version == 0:
+    if order.closed is not None and not (born or closed or marked):
         told.append((Event.ORDER_REJECTED, None))
     before = sum(each.outcome is not Outcome.PENDING for each in order.operations) - len(closed)
     return Change(
@@ -75,5 +75,11 @@ def change(
 
 
 def rejected(order: Order, code: Code, at: int) -> Order:
-    """The order as the gateway itself refused it: kept, readable, closed to every operation."""
+    """The order as the gateway itself refused it: kept, readable, closed to every operation.
+
+    Only an order in which no money stands, or may yet come to stand.
+    """
+    assert all(
+        operation.outcome in {Outcome.DECLINED, Outcome.FAILED} for operation in order.operations
+    )
     return replace(order, closed=code, closed_at=at)

@@ -37,12 +37,18 @@ def disputed(payment: Payment) -> dict[int, int]:
     return held
 
 
+def holds(payment: Payment, kind: Kind, charge: int) -> int | None:
+    """Minor units that an operation of that kind may take from that charge; None: not its own."""
+    left = disputed(payment) if kind is Kind.RECOVER else balances(payment)
+    return left.get(charge)
+
+
 def take(
     payment: Payment, kind: Kind, minor: int, charge: int | None, exceeds: Code
 ) -> tuple[Part, ...]:
     """The parts of that amount, charge by charge; empty for operations that give nothing back.
 
-    Raises `Refused`: CHARGE_NOT_FOUND, or `exceeds` where the named charge holds too little.
+    Raises `Refused(exceeds)` where the named charge holds too little.
     """
     if kind in {Kind.REFUND, Kind.DISPUTE}:
         left = balances(payment)
@@ -51,8 +57,6 @@ def take(
     else:
         return ()
     if charge is not None:
-        if charge not in left:
-            raise Refused(Code.CHARGE_NOT_FOUND)
         left = {charge: left[charge]}
     parts: list[Part] = []
     for each, balance in left.items():

@@ -1,6 +1,7 @@
 """ISO 4217: every currency by its alphabetic code, with its numeric code and decimals.
 
-CURRENT is List One (digits None: a metal, a fund or a test code, which nobody can be asked to pay).
+CURRENT is List One (digits None: no minor unit, so nobody can be asked to pay in it: metals, bond
+units, drawing rights, test codes).
 HISTORIC is List Three as far as a refund may still name it: readable, refused for new orders.
 Written by `tools/currencies.py`; do not edit. Source: ISO 4217:2015, lists one and three.
 """

@@ -22,6 +22,7 @@ class Code(StrEnum):
     NOT_DISPUTED = "not_disputed"
     CREDIT_NOT_ENABLED = "credit_not_enabled"
     NO_STORED_CARD = "no_stored_card"
+    PAYMENT_NOT_FOUND = "payment_not_found"
     CHARGE_NOT_FOUND = "charge_not_found"
     NOT_ENOUGH_UNITS = "not_enough_units"
     MALFORMED_AMOUNT = "malformed_amount"

@@ -9,6 +9,7 @@ exchange.
 from enum import StrEnum
 
 from counterfoil.core.order import Operation, Outcome
+from counterfoil.core.pricing import sign
 from counterfoil.core.record import Record
 
 
@@ -36,8 +37,6 @@ def postings(operation: Operation) -> tuple[Posting, ...]:
     statement = operation.statement
     if operation.outcome is not Outcome.APPROVED:
         return ()
-    if not (statement.amount or statement.fee or statement.reserve):
-        return ()
     home = statement.currency
     lines = [
         (Account.FEE, home, statement.fee),
@@ -47,8 +46,7 @@ def postings(operation: Operation) -> tuple[Posting, ...]:
     if statement.rate is None:
         lines.append((Account.CLEARING, home, -statement.amount))
     else:
-        abroad = operation.amount.minor if statement.amount > 0 else -operation.amount.minor
-        abroad = abroad if statement.amount else 0
+        abroad = sign(operation.kind) * operation.amount.minor
         lines += [
             (Account.POSITION, home, -statement.amount),
             (Account.POSITION, operation.amount.currency, abroad),

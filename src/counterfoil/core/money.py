@@ -7,13 +7,13 @@ loses no cent.
 import re
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Final
+from typing import Final, assert_never
 
 from counterfoil.core.currencies import CURRENT, HISTORIC
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.record import Record
 
-WHOLE_DIGITS_MAX: Final = 12  # ISO 8583 DE4 is n12: no acquirer can be asked for more
+WHOLE_DIGITS_MAX: Final = 12  # more than any wire names; what its host can carry a connector checks
 DECIMAL: Final = re.compile(r"(0|[1-9][0-9]*)(?:\.([0-9]+))?", re.ASCII)
 
 
@@ -91,6 +91,8 @@ def divide(numerator: int, denominator: int, rounding: Rounding = Rounding.HALF_
             whole += 2 * rest > denominator or (2 * rest == denominator and whole % 2 == 1)
         case Rounding.DOWN:
             pass
+        case _:
+            assert_never(rounding)
     return whole if numerator >= 0 else -whole
 
 

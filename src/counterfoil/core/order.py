@@ -7,14 +7,13 @@ the position (`core/rules.py`). Instants are integers, microseconds since 1970 U
 """
 
 from enum import StrEnum
-from functools import cached_property
 from typing import Final
 
 from counterfoil.core.card import Card
 from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code
 from counterfoil.core.money import Money
-from counterfoil.core.record import Record
+from counterfoil.core.record import Record, remembered
 
 EPOCH_US: Final = 1_704_067_200_000_000  # 2024-01-01T00:00:00Z, where our ids begin
 
@@ -100,7 +99,8 @@ class Line(Record):
 class Operation(Record):
     """One instruction about a payment; `ordinal` counts them within the order.
 
-    `released` is authorized money that a final charge lets go of. `doubted`: the acquirer could not
+    `places` are the units it moves, as line and unit; `released` is authorized money that a final
+    charge lets go of, `let_go` the units of it. `doubted`: the acquirer could not
     say what became of it, so it is being taken back there; an approval that comes after that no
     longer counts.
     """
@@ -113,7 +113,8 @@ class Operation(Record):
     outcome: Outcome = Outcome.PENDING
     released: int = 0
     parts: tuple[Part, ...] = ()
-    units: tuple[Units, ...] = ()
+    places: tuple[tuple[int, int], ...] = ()
+    let_go: tuple[tuple[int, int], ...] = ()
     number: str | None = None
     key: str | None = None
     doubted: bool = False
@@ -150,7 +151,7 @@ class Recurring(Record):
     indicator: str | None = None
 
 
-class Payment(Record):
+class Payment(Record, dict=True):
     """One attempt to collect an order with one instrument, and the log of what was tried."""
 
     id: int
@@ -212,7 +213,8 @@ class Order(Record, dict=True):
         """The instant it was made: its id is a clock."""
         return instant_of(self.id)
 
-    @cached_property
+    @property
+    @remembered
     def operations(self) -> tuple[Operation, ...]:
         """All operations of all payments, oldest first."""
         if len(self.payments) == 1:

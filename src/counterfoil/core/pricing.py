@@ -8,9 +8,10 @@ the Bizon document's worked figures: 3 % of 9.99 is 0.30, 3 % of 99.99 is 3.00.
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Final
 
+from counterfoil.core.claims import balances
 from counterfoil.core.merchant import Pricing
 from counterfoil.core.money import Money, digits, divide, share
-from counterfoil.core.order import Kind, Outcome, Payment, Statement
+from counterfoil.core.order import Kind, Operation, Outcome, Part, Payment, Statement
 from counterfoil.core.record import Record
 
 _EXACT: Final = Context(prec=50, rounding=ROUND_HALF_UP)
@@ -25,6 +26,7 @@ _EFFECTS: Final = {
     Kind.RECOVER: (1, False, False),
     Kind.CREDIT: (-1, False, True),
 }
+_STANDS: Final = {Outcome.APPROVED, Outcome.PENDING}
 
 
 class Terms(Record):
@@ -35,22 +37,39 @@ class Terms(Record):
     rate: str | None = None
 
 
-def state(payment: Payment, kind: Kind, minor: int, terms: Terms) -> Statement:
-    """The statement of an operation of that kind and amount, should it be approved."""
-    sign, fee, reserve = _EFFECTS[kind]
-    amount = minor
-    if terms.rate is not None:
-        money = Money(minor=minor, currency=payment.amount.currency)
-        amount = convert(money, terms.accounting, terms.rate).minor
-    held = share(amount, terms.pricing.reserve_bps) if reserve else 0
+def sign(kind: Kind) -> int:
+    """Whether an operation of that kind brings money (1), takes it (-1) or only reserves it (0)."""
+    return _EFFECTS[kind][0]
+
+
+def state(
+    payment: Payment, kind: Kind, minor: int, terms: Terms, parts: tuple[Part, ...] = ()
+) -> Statement:
+    """The statement of an operation of that kind and amount, should it be approved.
+
+    What gives back a charge does so at that charge's own rate, so that the last refund brings back
+    exactly what the charge had brought.
+    """
+    effect, fee, reserve = _EFFECTS[kind]
+    charges = _charges(payment, parts)
+    if charges:
+        home = sum(_share_of(payment, charge, part, kind) for charge, part in charges)
+        rate, currency = charges[0][0].statement.rate, charges[0][0].statement.currency
+    else:
+        home, rate, currency = minor, terms.rate, terms.accounting
+        if rate is not None:
+            home = convert(
+                Money(minor=minor, currency=payment.amount.currency), currency, rate
+            ).minor
+    held = share(home, terms.pricing.reserve_bps) if reserve else 0
     if kind is Kind.REVERSE:
-        held = -_reserve_of(payment, minor)
+        held = -_reserve_due(payment, minor)
     return Statement(
-        currency=terms.accounting,
-        amount=sign * amount,
-        fee=share(amount, terms.pricing.fee_bps) if fee else 0,
+        currency=currency,
+        amount=effect * home,
+        fee=share(home, terms.pricing.fee_bps) if fee else 0,
         reserve=held,
-        rate=terms.rate,
+        rate=rate,
     )
 
 
@@ -65,9 +84,28 @@ def convert(money: Money, currency: str, rate: str) -> Money:
     return Money(minor=int(minor), currency=currency)
 
 
-def _reserve_of(payment: Payment, minor: int) -> int:
-    """The authorization's reserve, in the proportion in which it is reversed."""
+def _charges(payment: Payment, parts: tuple[Part, ...]) -> list[tuple[Operation, Part]]:
+    by_id = {operation.id: operation for operation in payment.log} if parts else {}
+    return [(by_id[part.charge], part) for part in parts]
+
+
+def _share_of(payment: Payment, charge: Operation, part: Part, kind: Kind) -> int:
+    """A part of a charge in the accounting currency: shares of what is left, so that all sum up."""
+    left = balances(payment)[charge.id]
+    after = left + part.minor if kind is Kind.RECOVER else left - part.minor
+    brought = charge.statement.amount
+    before_home = divide(brought * left, charge.amount.minor)
+    return abs(before_home - divide(brought * after, charge.amount.minor))
+
+
+def _reserve_due(payment: Payment, minor: int) -> int:
+    """The reserve that a reversal gives back: its share so far, less what was given back before."""
+    reserved = authorized = given = reversed_so_far = 0
     for operation in payment.log:
         if operation.kind is Kind.AUTHORIZE and operation.outcome is Outcome.APPROVED:
-            return divide(operation.statement.reserve * minor, operation.amount.minor)
-    return 0
+            reserved += operation.statement.reserve
+            authorized += operation.amount.minor
+        elif operation.kind is Kind.REVERSE and operation.outcome in _STANDS:
+            given -= operation.statement.reserve
+            reversed_so_far += operation.amount.minor
+    return divide(reserved * (reversed_so_far + minor), authorized) - given

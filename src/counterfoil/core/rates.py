@@ -1,4 +1,7 @@
-"""Exchange rates: as published, never inverted in silence; two currencies meet through the base."""
+"""Exchange rates: as published; two currencies meet through the base.
+
+A pair that is published one way only serves the other way too, inverted with 18 digits kept.
+"""
 
 from collections.abc import Iterable
 from decimal import Context, Decimal

@@ -19,7 +19,7 @@ from counterfoil.core.errors import Code, Refused
 from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Operation, Order, Outcome, Payment, Units
 from counterfoil.core.pricing import Terms, state
-from counterfoil.core.record import Record
+from counterfoil.core.record import Record, remembered
 
 OPERATIONS_MAX: Final = 500  # an order is loaded and stored whole; no honest one comes near
 
@@ -101,6 +101,7 @@ Position = dict[Bucket, int]
 _EMPTY: Final[Position] = dict.fromkeys(Bucket, 0)
 
 
+@remembered
 def position(payment: Payment) -> Position:
     """Minor units standing in each bucket; what is pending stands in none."""
     stands = _EMPTY.copy()
@@ -117,7 +118,7 @@ def position(payment: Payment) -> Position:
 
 def settled(payment: Payment) -> Position:
     """The position as if nothing were pending: what is being tried still stands where it was."""
-    stands = position(payment)
+    stands = position(payment).copy()
     for operation in payment.log:
         if operation.outcome is Outcome.PENDING:
             stands[RULES[operation.kind].source] += operation.amount.minor + operation.released
@@ -157,6 +158,7 @@ _BY_NATURE: Final = {
 }
 
 
+@remembered
 def standing(order: Order) -> Standing:
     """The order's position in one word, over all its payments."""
     if order.closed is not None:
@@ -193,29 +195,32 @@ def begin(order: Order, command: Command, *, stamp: int, terms: Terms) -> tuple[
         raise Refused(Code.WRONG_STATE, operation=command.kind, standing=now)
     if len(order.operations) >= OPERATIONS_MAX:
         raise Refused(Code.TOO_MANY_OPERATIONS)
+    assert all(each.id != stamp for each in order.operations)
     payment = _choose(order, command)
+    assert payment.amount.currency == order.amount.currency
     rule = RULES[command.kind]
-    available = _available(order, payment, command.kind)
-    if available <= 0:
-        raise Refused(rule.empty)
-    minor = available if command.minor is None else command.minor
-    if command.units:
-        minor = units.amount(order, command.kind, command.units)
-    if minor <= 0:
-        raise Refused(Code.MALFORMED_AMOUNT)
-    if minor > available:
+    standing_there = _available(order, payment, command)
+    if standing_there <= 0:
+        raise Refused(rule.empty if command.charge is None else rule.exceeds)
+    places = units.pick(order, command.kind, command.units) if command.units else ()
+    minor = _amount(order, command, standing_there, places)
+    if minor > standing_there:
         raise Refused(rule.exceeds)
     parts = claims.take(payment, command.kind, minor, command.charge, rule.exceeds)
-    amount = Money(minor=minor, currency=order.amount.currency)
+    if not command.units:
+        everything = minor == standing_there
+        places = units.reach(order, command.kind, minor, everything=everything)
+    final = command.final and command.kind is Kind.CHARGE
     operation = Operation(
         id=stamp,
         kind=command.kind,
-        amount=amount,
-        statement=state(payment, command.kind, minor, terms),
+        amount=Money(minor=minor, currency=order.amount.currency),
+        statement=state(payment, command.kind, minor, terms, parts),
         ordinal=len(order.operations) + 1,
-        released=available - minor if command.final and command.kind is Kind.CHARGE else 0,
+        released=standing_there - minor if final else 0,
         parts=parts,
-        units=command.units,
+        places=places,
+        let_go=units.left_behind(order, places) if final else (),
         number=command.number,
         key=command.key,
     )
@@ -277,28 +282,50 @@ def find(order: Order, operation: int) -> tuple[Payment, Operation]:
 
 
 def _choose(order: Order, command: Command) -> Payment:
-    """The payment meant: the one named, else the latest that holds what is to be taken."""
+    """The payment meant: the one named, or of the charge named; else the latest that can give."""
     if not order.payments:
         raise Refused(Code.WRONG_STATE, operation=command.kind, standing=standing(order))
-    for payment in reversed(order.payments):
-        if command.payment is not None:
-            if payment.id == command.payment:
-                return payment
-        elif len(order.payments) == 1 or _available(order, payment, command.kind) > 0:
-            return payment
     if command.payment is not None:
-        raise Refused(Code.ORDER_NOT_FOUND)
-    return order.payments[-1]
+        meant = [each for each in order.payments if each.id == command.payment]
+        if not meant:
+            raise Refused(Code.PAYMENT_NOT_FOUND)
+    elif command.charge is not None:
+        meant = [
+            each
+            for each in order.payments
+            if claims.holds(each, command.kind, command.charge) is not None
+        ]
+    else:
+        meant = [each for each in order.payments if _available(order, each, command) > 0]
+        meant = meant or [order.payments[-1]]
+    if not meant or (
+        command.charge is not None and claims.holds(meant[-1], command.kind, command.charge) is None
+    ):
+        raise Refused(Code.CHARGE_NOT_FOUND)
+    return meant[-1]
 
 
-def _available(order: Order, payment: Payment, kind: Kind) -> int:
+def _available(order: Order, payment: Payment, command: Command) -> int:
+    """What the operation could take at most."""
     stands = position(payment)
-    source = RULES[kind].source
+    source = RULES[command.kind].source
     if source is Bucket.OUTSIDE:  # as much as the order asks for may be brought in, once
         return payment.amount.minor + stands[source]
     if source is Bucket.OPEN:
         return min(stands[source], open_amount(order))
+    if command.charge is not None:
+        return min(stands[source], claims.holds(payment, command.kind, command.charge) or 0)
     return stands[source]
+
+
+def _amount(order: Order, command: Command, available: int, places: tuple[units.Place, ...]) -> int:
+    """What is to be taken: what the units come to, else what was named, else all there is."""
+    minor = available if command.minor is None else command.minor
+    if command.units:
+        minor = units.amount(order, places)
+    if minor <= 0 or (command.minor is not None and minor != command.minor):
+        raise Refused(Code.MALFORMED_AMOUNT)
+    return minor
 
 
 def _with(order: Order, payment: Payment, log: tuple[Operation, ...]) -> Order:

@@ -1,16 +1,21 @@
 """A status for every unit of every line, read off the same operations that move the money.
 
-A line of three pieces has three units; its money is split over them so that no cent is lost. An
-operation that names units moves the leftmost ones that can move. One that names only an amount
-moves everything when it takes all that the source holds, else whole units from the left as far as
-the amount reaches (the nearest truth: such a wire does not know about lines).
+A line of three pieces has three units; its money is split over them so that no cent is lost. Which
+units an operation moves is settled when it begins and stands in it (`places`), so that no later
+answer can change it. An operation that names units moves the leftmost ones that can move. One that
+names only an amount moves everything when it takes all that the source holds, else whole units from
+the left as far as the amount reaches (the nearest truth: such a wire does not know about lines).
 """
 
 from enum import StrEnum
+from typing import Final
 
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.money import allocate
-from counterfoil.core.order import Kind, Line, Operation, Order, Outcome, Units
+from counterfoil.core.order import Kind, Line, Order, Outcome, Units
+from counterfoil.core.record import remembered
+
+Place = tuple[int, int]  # a line, and a unit of it
 
 
 class UnitState(StrEnum):
@@ -25,15 +30,17 @@ class UnitState(StrEnum):
     HELD = "held"
 
 
-_MOVES = {
-    Kind.AUTHORIZE: (UnitState.OPEN, UnitState.AUTHORIZED),
-    Kind.CHARGE: (UnitState.AUTHORIZED, UnitState.CHARGED),
-    Kind.REVERSE: (UnitState.AUTHORIZED, UnitState.REVERSED),
-    Kind.REFUND: (UnitState.CHARGED, UnitState.REFUNDED),
-    Kind.DISPUTE: (UnitState.CHARGED, UnitState.DISPUTED),
-    Kind.RECOVER: (UnitState.DISPUTED, UnitState.CHARGED),
+States = tuple[tuple[UnitState, ...], ...]
+
+# kind: (states it takes from, state it leads to). What was reversed another payment may collect.
+_MOVES: Final = {
+    Kind.AUTHORIZE: ({UnitState.OPEN, UnitState.REVERSED}, UnitState.AUTHORIZED),
+    Kind.CHARGE: ({UnitState.AUTHORIZED}, UnitState.CHARGED),
+    Kind.REVERSE: ({UnitState.AUTHORIZED}, UnitState.REVERSED),
+    Kind.REFUND: ({UnitState.CHARGED}, UnitState.REFUNDED),
+    Kind.DISPUTE: ({UnitState.CHARGED}, UnitState.DISPUTED),
+    Kind.RECOVER: ({UnitState.DISPUTED}, UnitState.CHARGED),
 }
-States = list[list[UnitState]]
 
 
 def prices(line: Line) -> tuple[int, ...]:
@@ -41,70 +48,70 @@ def prices(line: Line) -> tuple[int, ...]:
     return allocate(line.minor, (1,) * line.quantity)
 
 
+@remembered
 def states(order: Order) -> States:
     """The state of every unit, line by line, left to right."""
     found = [[UnitState.OPEN] * line.quantity for line in order.lines]
     for operation in order.operations:
-        if operation.outcome in {Outcome.APPROVED, Outcome.PENDING} and operation.kind in _MOVES:
-            _apply(order, found, operation)
-    return found
+        if operation.outcome not in {Outcome.APPROVED, Outcome.PENDING}:
+            continue
+        held = operation.outcome is Outcome.PENDING
+        for line, unit in operation.places:
+            found[line][unit] = UnitState.HELD if held else _MOVES[operation.kind][1]
+        for line, unit in operation.let_go:
+            found[line][unit] = UnitState.HELD if held else UnitState.REVERSED
+    return tuple(tuple(row) for row in found)
 
 
-def amount(order: Order, kind: Kind, wanted: tuple[Units, ...]) -> int:
-    """What those units come to, in minor units; raises `Refused(NOT_ENOUGH_UNITS)`."""
-    found = states(order)
-    source = _MOVES[kind][0]
-    return sum(
-        prices(order.lines[line])[unit]
-        for line, unit in _pick(order, found, source, wanted, strict=True)
-    )
-
-
-def _apply(order: Order, found: States, operation: Operation) -> None:
-    source, target = _MOVES[operation.kind]
-    if operation.outcome is Outcome.PENDING:
-        target = UnitState.HELD
-    if operation.units:
-        moved = _pick(order, found, source, operation.units, strict=False)
-    else:
-        moved = _reach(order, found, source, operation.amount.minor)
-    for line, unit in moved:
-        found[line][unit] = target
-    if operation.released:
-        let_go = UnitState.REVERSED if operation.outcome is Outcome.APPROVED else UnitState.HELD
-        for row in found:
-            row[:] = [let_go if each is UnitState.AUTHORIZED else each for each in row]
-
-
-def _pick(
-    order: Order, found: States, source: UnitState, wanted: tuple[Units, ...], *, strict: bool
-) -> list[tuple[int, int]]:
-    picked: list[tuple[int, int]] = []
+def pick(order: Order, kind: Kind, wanted: tuple[Units, ...]) -> tuple[Place, ...]:
+    """The leftmost units of each line that can move; raises `Refused(NOT_ENOUGH_UNITS)`."""
+    picked: list[Place] = []
+    movable = _movable(order, kind)
     for each in wanted:
-        if not 0 <= each.line < len(order.lines) or each.count < 1:
-            raise Refused(Code.NOT_ENOUGH_UNITS)
-        free = [
-            (each.line, unit)
-            for unit, state in enumerate(found[each.line])
-            if state is source and (each.line, unit) not in picked
-        ]
-        if strict and len(free) < each.count:
+        free = [place for place in movable if place[0] == each.line and place not in picked]
+        if each.count < 1 or len(free) < each.count:
             raise Refused(Code.NOT_ENOUGH_UNITS)
         picked += free[: each.count]
-    return picked
+    return tuple(picked)
 
 
-def _reach(order: Order, found: States, source: UnitState, minor: int) -> list[tuple[int, int]]:
-    movable = [
-        (line, unit, price)
-        for line, row in enumerate(order.lines)
-        for unit, price in enumerate(prices(row))
-        if found[line][unit] is source
-    ]
-    moved: list[tuple[int, int]] = []
-    for line, unit, price in movable:
+def reach(order: Order, kind: Kind, minor: int, *, everything: bool) -> tuple[Place, ...]:
+    """The units that an amount moves; with `everything` all that can move."""
+    if not order.lines or kind not in _MOVES:
+        return ()
+    movable = _movable(order, kind)
+    if everything:
+        return movable
+    moved: list[Place] = []
+    for line, unit in movable:
+        price = prices(order.lines[line])[unit]
         if price > minor:
             break
-        minor -= price
-        moved.append((line, unit))
-    return moved
+        if price > 0:  # a discount moves with everything, not on its own
+            minor -= price
+            moved.append((line, unit))
+    return tuple(moved)
+
+
+def left_behind(order: Order, places: tuple[Place, ...]) -> tuple[Place, ...]:
+    """The units that stay authorized beside those that a final charge takes."""
+    if not order.lines:
+        return ()
+    return tuple(place for place in _movable(order, Kind.CHARGE) if place not in places)
+
+
+def amount(order: Order, places: tuple[Place, ...]) -> int:
+    """What those units come to, in minor units."""
+    return sum(prices(order.lines[line])[unit] for line, unit in places)
+
+
+def _movable(order: Order, kind: Kind) -> tuple[Place, ...]:
+    if kind not in _MOVES:
+        return ()
+    sources = _MOVES[kind][0]
+    return tuple(
+        (line, unit)
+        for line, row in enumerate(states(order))
+        for unit, state in enumerate(row)
+        if state in sources
+    )

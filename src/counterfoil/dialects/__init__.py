@@ -1,8 +1,8 @@
 """Dialects: one folder a wire, found by scanning; none of them knows another.
 
 A dialect package shows `dialect = Dialect(...)`. A folder whose name starts with `_` is none
-(`_template` is what `make dialect` copies). Here is also what every wire does with a request first:
-the body up to a limit, the idempotency key.
+(`_template` is what `make dialect` copies). Here is also what every wire does alike: idempotency
+keys.
 """
 
 import pkgutil
@@ -12,24 +12,22 @@ from importlib import import_module
 from typing import Final
 
 import msgspec
-from starlette.requests import Request
-from starlette.types import ASGIApp
 
 from counterfoil.core.record import Record
 from counterfoil.engine.gateway import Gateway
 from counterfoil.engine.orders import Orders
 from counterfoil.engine.perform import Once
+from counterfoil.exchange import Exchange, Handler
 
-BODY_MAX: Final = 1024 * 1024  # bytes; the largest honest order is a few kilobytes
 KEY: Final = re.compile(r'"([ -!#-~]{1,255})"|([!#-~]{1,255})', re.ASCII)
 
 
 class Dialect(Record):
-    """A wire: its name, the first parts of the paths it owns, and the application behind them."""
+    """A wire: its name, the first parts of the paths it owns, and what answers there."""
 
     name: str
     segments: tuple[str, ...]
-    app: Callable[[Gateway], ASGIApp]
+    serve: Callable[[Gateway], Handler]
 
 
 def found() -> tuple[Dialect, ...]:
@@ -44,40 +42,21 @@ def found() -> tuple[Dialect, ...]:
     return tuple(dialects)
 
 
-class TooLargeError(Exception):
-    """The body is larger than BODY_MAX."""
-
-
 class BadKeyError(Exception):
     """The Idempotency-Key is not 1 to 255 printable characters."""
 
 
-async def read(request: Request) -> bytes:
-    """The body; raises `TooLargeError` as soon as it is clear, without reading the rest."""
-    declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > BODY_MAX:
-        raise TooLargeError
-    first = await request.receive()
-    body: bytes = first.get("body", b"")
-    while first.get("more_body", False) and len(body) <= BODY_MAX:
-        first = await request.receive()
-        body += first.get("body", b"")
-    if len(body) > BODY_MAX:
-        raise TooLargeError
-    return body
-
-
-def once(request: Request, orders: Orders, asked: Mapping[str, object]) -> Once | None:
+def once(exchange: Exchange, orders: Orders, asked: Mapping[str, object]) -> Once | None:
     """The caller's idempotency key with the keyed hash of what it asked; raises `BadKeyError`.
 
     Quoted as a structured field or bare. Source: draft-ietf-httpapi-idempotency-key-header-07.
     """
-    given = request.headers.get("idempotency-key")
+    given = exchange.header(b"idempotency-key")
     if given is None:
         return None
     found = KEY.fullmatch(given.strip())
     if found is None:
         raise BadKeyError
     canonical = msgspec.json.encode(asked, enc_hook=str, order="deterministic").decode()
-    fingerprint = orders.fingerprint(f"{request.method} {request.url.path}\n{canonical}")
+    fingerprint = orders.fingerprint(f"{exchange.method} {exchange.path}\n{canonical}")
     return Once(key=found.group(1) or found.group(2), fingerprint=fingerprint)

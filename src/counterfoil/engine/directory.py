@@ -4,13 +4,23 @@ Changes made by another process (a command, another worker) are seen after that 
 """
 
 import hmac
-from typing import Final
+from typing import Final, NamedTuple
 
+from counterfoil.core.card import Secret
 from counterfoil.core.merchant import Credential, Merchant
 from counterfoil.core.ports import Clock, Store, Vault
 
 FRESH_US: Final = 1_000_000
 ENTRIES_MAX: Final = 10_000
+
+
+class Entry(NamedTuple):
+    """What was found; `secret` is the one that proved right, so that it is hashed once a second."""
+
+    looked_up: int
+    credential: Credential | None
+    merchant: Merchant | None
+    secret: Secret | None = None
 
 
 class Directory:
@@ -20,26 +30,27 @@ class Directory:
         self._store = store
         self._vault = vault
         self._clock = clock
-        self._known: dict[tuple[str, str], tuple[int, Credential | None, Merchant | None]] = {}
+        self._known: dict[tuple[str, str], Entry] = {}
 
     async def recognise(self, wire: str, login: str, secret: str) -> Merchant | None:
         """The merchant whose login and secret these are on that wire, or None."""
         now = self._clock.now()
         entry = self._known.get((wire, login))
-        if entry is None or not 0 <= now - entry[0] < FRESH_US:
+        if entry is None or not 0 <= now - entry.looked_up < FRESH_US:
             entry = await self._look_up(wire, login, now)
-        _, credential, merchant = entry
+        if entry.secret is not None and entry.secret == Secret(secret):
+            return entry.merchant
         offered = self._vault.hash_secret(secret)
-        if credential is None or not hmac.compare_digest(offered, credential.secret_hash):
+        known = entry.credential
+        if known is None or not hmac.compare_digest(offered, known.secret_hash):
             return None
-        return merchant
+        self._known[wire, login] = entry._replace(secret=Secret(secret))
+        return entry.merchant
 
-    async def _look_up(
-        self, wire: str, login: str, now: int
-    ) -> tuple[int, Credential | None, Merchant | None]:
+    async def _look_up(self, wire: str, login: str, now: int) -> "Entry":
         credential = await self._store.credential(wire, login)
         merchant = None if credential is None else await self._store.merchant(credential.merchant)
         if len(self._known) >= ENTRIES_MAX:
             self._known.clear()
-        entry = self._known[wire, login] = (now, credential, merchant)
+        entry = self._known[wire, login] = Entry(now, credential, merchant)
         return entry

@@ -16,7 +16,15 @@ from counterfoil.store import rows
 from counterfoil.store import tables as t
 from counterfoil.store.rows import Row
 
-SIZES: Final = (64, 16, 4, 1)  # rows a statement: few shapes to prepare, few steps to take
+SIZES: Final = (
+    64,
+    32,
+    16,
+    8,
+    4,
+    2,
+    1,
+)  # rows a statement: few shapes to prepare, few steps to take
 Item = TypeVar("Item")
 
 

@@ -16,6 +16,7 @@ from counterfoil.core.merchant import Credential, Merchant
 from counterfoil.core.order import Operation, Order
 from counterfoil.core.ports import DataKey, projection
 from counterfoil.core.rates import Rate
+from counterfoil.core.rules import standing
 
 Row = tuple[Any, ...]
 
@@ -38,8 +39,8 @@ def order_row(order: Order) -> Row:
 def advance_row(change: Change) -> Row:
     """What `queries.advance` wants of a change."""
     order = change.order
-    standing = projection(order)[-1]
-    return (order.merchant, order.id, change.expects, order.version, standing, body(order))
+    moved = (change.expects, order.version, standing(order), body(order))
+    return (order.merchant, order.id, *moved)
 
 
 def operation_row(merchant: int, order: int, operation: Operation) -> Row:
@@ -65,6 +66,12 @@ def card_row(merchant: int, card: SealedCard) -> Row:
 def key_row(merchant: int, use: KeyUse) -> Row:
     """A row of keys."""
     return (merchant, use.key, use.fingerprint, use.order, use.used)
+
+
+def issuer_title(order: Order) -> str | None:
+    """Who issued the card of the order's last payment."""
+    card = order.payments[-1].card if order.payments else None
+    return card.issuer_title if card else None
 
 
 def text_row(order: Order) -> Row | None:

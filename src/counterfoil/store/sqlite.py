@@ -314,7 +314,7 @@ class SqliteStore:
             self._known_issuers.clear()
         for change in changes:
             if change.cards:
-                title = projection(change.order)[FILTERS.index("issuer_title")]
+                title = rows.issuer_title(change.order)
                 self._known_issuers.add((change.order.merchant, title or ""))
 
     def _project(self, changes: Sequence[Change]) -> None:
@@ -322,7 +322,7 @@ class SqliteStore:
         for change in changes:
             if change.cards or change.refiled:
                 order = change.order
-                title = projection(order)[FILTERS.index("issuer_title")]
+                title = rows.issuer_title(order)
                 if title and (order.merchant, title) not in self._known_issuers:
                     self._connection.execute(queries.put(t.issuers).sql, (order.merchant, title))
             if change.refiled:

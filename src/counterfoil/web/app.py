@@ -1,15 +1,16 @@
 """One server, four wires at their native paths: the first part of a path says whose it is."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from time import perf_counter_ns
+from typing import Final
 
-import msgspec
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from counterfoil.core.ports import Store
+from counterfoil.exchange import Exchange, Handler, Reply
 
-Send_ = Callable[[Message], Awaitable[None]]
+PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metrics:
@@ -35,67 +36,54 @@ class Metrics:
 class Served:
     """The application: wires by the first part of their paths, health and metrics beside them."""
 
-    def __init__(self, wires: Mapping[str, tuple[str, ASGIApp]], store: Store) -> None:
+    def __init__(self, wires: Mapping[str, tuple[str, Handler]], store: Store) -> None:
         self._wires = wires
         self._store = store
         self.metrics = Metrics()
         self._counters: dict[tuple[str, int], Counter] = {}
         self._timers = {name: self.metrics.duration.labels(name) for name, _ in wires.values()}
-        self.lifespan: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] == "lifespan":
-            assert self.lifespan is not None
-            await self.lifespan(scope, receive, send)
-            return
+        assert scope["type"] == "http"
         path: str = scope["path"]
-        segment = path.split("/", 2)[1] if "/" in path else ""
-        wire = self._wires.get(segment)
+        wire = self._wires.get(path.split("/", 2)[1]) if path.startswith("/") else None
         if wire is None:
-            await self._own(path, send)
+            await reply(send, await self._own(path))
             return
-        name, app = wire
+        name, handle = wire
         began = perf_counter_ns()
-        status = 500
-
-        async def tell(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await app(scope, receive, tell)
-        finally:
-            self._timers[name].observe((perf_counter_ns() - began) / 1e9)
-            self._count(name, status)
-
-    def _count(self, name: str, status: int) -> None:
-        counter = self._counters.get((name, status))
+        answer = await handle(Exchange(scope, receive))
+        await reply(send, answer)
+        self._timers[name].observe((perf_counter_ns() - began) / 1e9)
+        counter = self._counters.get((name, answer.status))
         if counter is None:
-            counter = self._counters[name, status] = self.metrics.requests.labels(name, str(status))
+            counter = self.metrics.requests.labels(name, str(answer.status))
+            self._counters[name, answer.status] = counter
         counter.inc()
 
-    async def _own(self, path: str, send: Send) -> None:
+    async def _own(self, path: str) -> Reply:
         match path:
             case "/health/live":
-                await _reply(send, 200, {"status": "live"})
+                return Reply(200, b'{"status":"live"}')
             case "/health/ready":
-                ready = await self._store.ready()
-                await _reply(
-                    send, 200 if ready else 503, {"status": "ready" if ready else "not ready"}
-                )
+                if await self._store.ready():
+                    return Reply(200, b'{"status":"ready"}')
+                return Reply(503, b'{"status":"not ready"}')
             case "/metrics":
-                await _reply(send, 200, generate_latest(self.metrics.registry))
+                return Reply(200, generate_latest(self.metrics.registry), content_type=PROMETHEUS)
             case _:
-                await _reply(send, 404, {"message": "Not found"})
+                return Reply(404, b'{"message":"Not found"}')
 
 
-async def _reply(send: Send, status: int, body: dict[str, str] | bytes) -> None:
-    plain = isinstance(body, bytes)
-    content = b"text/plain; version=0.0.4; charset=utf-8" if plain else b"application/json"
-    encoded = body if isinstance(body, bytes) else msgspec.json.encode(body)
-    headers = [(b"content-type", content), (b"content-length", str(len(encoded)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": encoded})
+async def reply(send: Send, answer: Reply) -> None:
+    """Send an answer."""
+    headers = [
+        (b"content-length", b"%d" % len(answer.body)),
+        (b"content-type", answer.content_type.encode()),
+    ]
+    headers += [
+        (name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

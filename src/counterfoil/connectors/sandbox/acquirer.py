@@ -121,15 +121,18 @@ class Sandbox:
 
 
 def open_sandbox(place: Place) -> Sandbox:
-    """The test bank, its book in `<stem>.sandbox.jsonl`; options `latency_ms`, `late_ms`.
+    """The test bank, its book in `<stem>.sandbox.jsonl`.
+    and `alone` where no other process serves the same database.
 
     Raises `ConnectorError` for other options, `OSError` or `BookError` for the file.
     """
-    options = settings(place, ("latency_ms", "late_ms"))
+    options = settings(place, ("latency_ms", "late_ms", "alone"))
     latency_ms = whole_number(options, "latency_ms", 0)
     late_ms = whole_number(options, "late_ms", LATE_MS)
     path = None if place.folder is None else place.folder / f"{place.stem}.{NAME}.jsonl"
-    return Sandbox(open_book(path), latency_ms=latency_ms, late_ms=late_ms)
+    return Sandbox(
+        open_book(path, alone="alone" in options), latency_ms=latency_ms, late_ms=late_ms
+    )
 
 
 def _entry(instruction: Instruction, row: Row, behaviour: Behaviour) -> Entry:

@@ -51,8 +51,12 @@ Totals: TypeAlias = dict[int, dict[Kind, int]]
 class Book:
     """The entries on a tape; the first of a reference stands, whichever process wrote it."""
 
-    def __init__(self, tape: Tape, recent_max: int = RECENT_MAX) -> None:
-        """Reads the end of the tape; raises `BookError` where that is no book."""
+    def __init__(self, tape: Tape, recent_max: int = RECENT_MAX, *, alone: bool = False) -> None:
+        """Reads the end of the tape; raises `BookError` where that is no book.
+
+        `alone`: no other process writes on it, so nothing is locked or looked for.
+        """
+        self._alone = alone
         self._tape = tape
         self._recent_max = recent_max
         self._recent: OrderedDict[int, Entry] = OrderedDict()
@@ -71,20 +75,22 @@ class Book:
 
         Raises `OSError`; then nothing is booked.
         """
+        if self._alone:
+            return self._look(entry.reference) or self._append(entry)
         self._tape.lock()
         try:
             if self._catch_up():
                 self._tape.cut(self._position)  # a writer died before it could take this off
-            standing = self._look(entry.reference)
-            if standing is not None:
-                return standing
-            line = self._encode(entry) + b"\n"
-            self._tape.append(line)
-            self._position += len(line)
-            self._keep(entry)
-            return entry
+            return self._look(entry.reference) or self._append(entry)
         finally:
             self._tape.unlock()
+
+    def _append(self, entry: Entry) -> Entry:
+        line = self._encode(entry) + b"\n"
+        self._tape.append(line)
+        self._position += len(line)
+        self._keep(entry)
+        return entry
 
     def find(self, reference: int) -> Entry | None:
         """The entry of that reference; None is certain."""
@@ -179,7 +185,7 @@ class Book:
             raise BookError("a line of the test bank's book is damaged") from error
 
 
-def open_book(path: Path | None) -> Book:
+def open_book(path: Path | None, *, alone: bool = False) -> Book:
     """The book in that file, which is made where it is missing; None: in memory.
 
     Raises `OSError`, or `BookError` where the file is something else.
@@ -189,7 +195,7 @@ def open_book(path: Path | None) -> Book:
     path.parent.mkdir(parents=True, exist_ok=True)
     tape = File(path)
     try:
-        return Book(tape)
+        return Book(tape, alone=alone)
     except BookError:
         tape.close()
         raise

@@ -5,10 +5,10 @@ Source: the vendor's "Actions" page, API revision 08.01; our decisions where it 
 """
 
 from counterfoil.dialects import Dialect
-from counterfoil.dialects.bizon.routes import app
+from counterfoil.dialects.bizon.routes import serve
 
 dialect = Dialect(
     name="bizon",
     segments=("ping", "orders", "operations", "exchange_rates"),
-    app=app,
+    serve=serve,
 )

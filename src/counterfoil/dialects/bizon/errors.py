@@ -90,6 +90,7 @@ ERRORS: Final[Mapping[Code, WireError]] = {
     Code.NOT_DISPUTED: WireError(422, "status", "the order is not disputed"),
     Code.CREDIT_NOT_ENABLED: WireError(402, None, "Credit is not enabled", "rejected"),
     Code.NO_STORED_CARD: WireError(422, "card", "the order has no card that can be charged again"),
+    Code.PAYMENT_NOT_FOUND: WireError(422, "status", "the payment does not exist"),
     Code.CHARGE_NOT_FOUND: WireError(422, "amount", "the charge does not exist"),
     Code.NOT_ENOUGH_UNITS: WireError(422, "amount", "the order has no such units left"),
     Code.MALFORMED_AMOUNT: WireError(422, "amount", "amount has more decimals than its currency"),

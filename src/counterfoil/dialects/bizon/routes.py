@@ -5,11 +5,6 @@ from typing import Final, TypeVar
 
 import msgspec
 import structlog
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route, Router
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from counterfoil import dialects
 from counterfoil.core.declines import REASONS, Nature
@@ -40,10 +35,19 @@ from counterfoil.dialects.bizon.render import (
 )
 from counterfoil.engine.gateway import Gateway
 from counterfoil.engine.perform import Done, Once
+from counterfoil.exchange import (
+    BODY_MAX,
+    Exchange,
+    NoRouteError,
+    Reply,
+    Routes,
+    TooLargeError,
+)
+from counterfoil.exchange import Handler as Serve
 
-JSON: Final = "application/json"
 ORDER_DIGITS_MAX: Final = 19
 NOT_FOUND: Final = 404
+UNADDRESSED: Final = {401, NOT_FOUND}  # failures that name no order
 ID_MAX: Final = 2**63 - 1
 UNANSWERED: Final = "No answer from the acquirer yet: read the order later for its outcome"
 
@@ -59,18 +63,23 @@ REBILLABLE: Final = frozenset(Standing) - {Standing.NEW, Standing.WAITING}
 class Call:
     """One request of a known project."""
 
-    def __init__(self, request: Request, gateway: Gateway, merchant: Merchant) -> None:
-        self.request = request
+    __slots__ = ("exchange", "gateway", "given", "merchant", "named")
+
+    def __init__(
+        self, exchange: Exchange, gateway: Gateway, merchant: Merchant, named: str
+    ) -> None:
+        self.exchange = exchange
         self.gateway = gateway
         self.merchant = merchant
+        self.named = named
         self.given: schema.Given = {}
 
     async def read(self, *, empty: bool = False) -> schema.Reader:
         """The reader of the body."""
         try:
-            body = await dialects.read(self.request)
-        except dialects.TooLargeError as error:
-            flaw = Flaw("body", f"body may have at most {dialects.BODY_MAX} bytes")
+            body = await self.exchange.body()
+        except TooLargeError as error:
+            flaw = Flaw("body", f"body may have at most {BODY_MAX} bytes")
             raise Failure(413, "validation", flaw.message, flaws=[flaw]) from error
         self.given = schema.read_body(body, empty=empty)
         return schema.Reader(self.given)
@@ -78,57 +87,55 @@ class Call:
     def once(self) -> Once | None:
         """The idempotency key, if the caller gave one."""
         try:
-            return dialects.once(self.request, self.gateway.orders, self.given)
+            return dialects.once(self.exchange, self.gateway.orders, self.given)
         except dialects.BadKeyError as error:
             flaw = Flaw("Idempotency-Key", "Idempotency-Key must be 1 to 255 printable characters")
             raise invalid([flaw]) from error
 
     def order(self) -> int:
         """The order's id in the path; what cannot be one is an unknown order."""
-        text = self.request.path_params["order"]
-        if text.isascii() and text.isdigit() and len(text) <= ORDER_DIGITS_MAX:
-            number = int(text)
-            if number <= ID_MAX:
-                return number
-        raise Failure(404, "validation", "Order not found")
+        number = order_id(self.named)
+        if number is None:
+            raise Failure(NOT_FOUND, "validation", "Order not found")
+        return number
 
     def blocks(self) -> frozenset[str]:
         """What the caller wants expanded."""
-        return expands(self.request.query_params.get("expand", ""))
+        return expands(self.exchange.query.get("expand", ""))
 
 
 Row = TypeVar("Row")
-Handler = Callable[[Call], Awaitable[Response]]
+Handler = Callable[[Call], Awaitable[Reply]]
 
 
-async def ping(call: Call) -> Response:
+async def ping(call: Call) -> Reply:
     """GET /ping."""
     now = stamp(call.gateway.clock.now(), call.merchant.zone)
     return answer({"date": now, "message": "PONG!"})
 
 
-async def show(call: Call) -> Response:
+async def show(call: Call) -> Reply:
     """GET /orders/:id."""
     order = await call.gateway.store.load(call.merchant.id, call.order())
     return orders([order], call, call.blocks())
 
 
-async def list_orders(call: Call) -> Response:
+async def list_orders(call: Call) -> Reply:
     """GET /orders/."""
-    fields = queries.Fields(call.request.query_params, call.merchant)
+    fields = queries.Fields(call.exchange.query, call.merchant)
     query = queries.order_query(fields, call.merchant)
     found = [] if query is None else list(await call.gateway.store.orders(query))
     page, header = paged(call, fields.page(), found, lambda order: order.id)
     return orders(page, call, call.blocks(), headers=header)
 
 
-async def list_operations(call: Call) -> Response:
+async def list_operations(call: Call) -> Reply:
     """GET /operations/."""
-    fields = queries.Fields(call.request.query_params, call.merchant)
+    fields = queries.Fields(call.exchange.query, call.merchant)
     query = queries.operation_query(fields, call.merchant)
     found = [] if query is None else list(await call.gateway.store.operations(query))
     page, header = paged(call, fields.page(), found, lambda listed: listed.operation.id)
-    wanted = {part.strip() for part in call.request.query_params.get("expand", "").split(",")}
+    wanted = {part.strip() for part in call.exchange.query.get("expand", "").split(",")}
     return answer(OperationsOut([_listed(each, call.merchant, wanted) for each in page]), header)
 
 
@@ -142,9 +149,9 @@ def _listed(listed: Listed, merchant: Merchant, wanted: set[str]) -> OperationOu
     )
 
 
-async def exchange_rates(call: Call) -> Response:
+async def exchange_rates(call: Call) -> Reply:
     """GET /exchange_rates/: today's, a day's, or those of a period."""
-    fields = queries.Fields(call.request.query_params, call.merchant)
+    fields = queries.Fields(call.exchange.query, call.merchant)
     day, first, last = (fields.day(name) for name in ("date", "date_from", "date_to"))
     if day and (first or last):
         fields.fault("date", "cannot be used together with date_from or date_to")
@@ -163,7 +170,7 @@ def _rate(rate: Rate) -> dict[str, str]:
     return {"from": rate.source, "rate": shown(rate.rate), "to": rate.target}
 
 
-async def authorize(call: Call) -> Response:
+async def authorize(call: Call) -> Reply:
     """POST /orders/authorize."""
     reader = await call.read()
     draft = schema.draft(reader, call.merchant)
@@ -174,7 +181,7 @@ async def authorize(call: Call) -> Response:
     return done(await call.gateway.orders.authorize(call.merchant, draft, card, call.once()), call)
 
 
-async def charge(call: Call) -> Response:
+async def charge(call: Call) -> Reply:
     """PUT /orders/:id/charge: once, the rest let go; again and again where the project may."""
     several = call.merchant.multiple_charges
     return await follow_up(
@@ -187,7 +194,7 @@ async def charge(call: Call) -> Response:
     )
 
 
-async def reverse(call: Call) -> Response:
+async def reverse(call: Call) -> Reply:
     """PUT /orders/:id/reverse: the whole authorization; an amount means nothing here."""
     await call.read(empty=True)
     command = Command(kind=Kind.REVERSE, allowed=REVERSIBLE)
@@ -195,12 +202,12 @@ async def reverse(call: Call) -> Response:
     return done(await orders.follow_up(call.merchant, call.order(), command, call.once()), call)
 
 
-async def refund(call: Call) -> Response:
+async def refund(call: Call) -> Reply:
     """PUT /orders/:id/refund."""
     return await follow_up(call, Command(kind=Kind.REFUND, allowed=REFUNDABLE))
 
 
-async def cancel(call: Call) -> Response:
+async def cancel(call: Call) -> Reply:
     """PUT /orders/:id/cancel: reverse or refund, by the order's state."""
     number, minor = await amount(call)
     try:
@@ -212,7 +219,7 @@ async def cancel(call: Call) -> Response:
     return done(made, call)
 
 
-async def rebill(call: Call) -> Response:
+async def rebill(call: Call) -> Reply:
     """POST /orders/:id/rebill."""
     reader = await call.read()
     source = await call.gateway.store.load(call.merchant.id, call.order())
@@ -228,7 +235,7 @@ async def rebill(call: Call) -> Response:
     return done(made, call)
 
 
-async def credit_linked(call: Call) -> Response:
+async def credit_linked(call: Call) -> Reply:
     """POST /orders/:id/credit."""
     reader = await call.read()
     source = await call.gateway.store.load(call.merchant.id, call.order())
@@ -240,7 +247,7 @@ async def credit_linked(call: Call) -> Response:
     return done(made, call)
 
 
-async def credit(call: Call) -> Response:
+async def credit(call: Call) -> Reply:
     """POST /orders/credit."""
     reader = await call.read()
     draft = schema.draft(reader, call.merchant)
@@ -251,7 +258,7 @@ async def credit(call: Call) -> Response:
     return done(made, call, expiration=True)
 
 
-async def follow_up(call: Call, command: Command) -> Response:
+async def follow_up(call: Call, command: Command) -> Reply:
     """An operation on a stored order, of the amount given or of all there is."""
     number, minor = await amount(call)
     command = msgspec.structs.replace(command, minor=minor)
@@ -272,7 +279,7 @@ async def amount(call: Call) -> tuple[int, int | None]:
     return number, found.minor if found else None
 
 
-def done(made: Done, call: Call, *, expiration: bool = False) -> Response:
+def done(made: Done, call: Call, *, expiration: bool = False) -> Reply:
     """The order in full; or, where the last operation failed, why."""
     order, operation = made.order, made.operation
     if operation is None:
@@ -300,7 +307,7 @@ def orders(
     *,
     expiration: bool = False,
     headers: Mapping[str, str] | None = None,
-) -> Response:
+) -> Reply:
     """Orders in their envelope."""
     merchant = call.merchant
     rendered = [render_order(order, merchant, blocks, expiration=expiration) for order in found]
@@ -313,93 +320,84 @@ def paged(
     """The rows of a page without the one that shows there are more, and the Link header."""
     more = len(found) > page.size
     rows = found[: page.size] if page.after is None else found[-page.size :]
-    base = (call.gateway.base or str(call.request.base_url).rstrip("/")) + call.request.url.path
-    given = dict(call.request.query_params)
-    link = queries.links(base, given, page, [key(row) for row in rows], more=more)
+    base = (call.gateway.base or call.exchange.base) + call.exchange.path
+    link = queries.links(base, call.exchange.query, page, [key(row) for row in rows], more=more)
     return rows, {"Link": link} if link else {}
 
 
-def answer(body: object, headers: Mapping[str, str] | None = None) -> Response:
+def answer(body: object, headers: Mapping[str, str] | None = None) -> Reply:
     """A 200."""
-    return Response(encode(body), media_type=JSON, headers=headers)
+    return Reply(200, encode(body), headers or {})
+
+
+def order_id(text: str) -> int | None:
+    """The id an order could have, or None: up to 19 digits."""
+    if text.isascii() and text.isdigit() and len(text) <= ORDER_DIGITS_MAX:
+        number = int(text)
+        return number if number <= ID_MAX else None
+    return None
 
 
 # fmt: off
-ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
+ROUTES: Final[Routes[Handler]] = Routes((
     ("POST",     "/orders/authorize",        authorize),
+    ("POST",     "/orders/credit",           credit),
     ("PUT POST", "/orders/{order}/charge",   charge),
     ("PUT POST", "/orders/{order}/refund",   refund),
     ("PUT POST", "/orders/{order}/reverse",  reverse),
     ("PUT POST", "/orders/{order}/cancel",   cancel),
     ("POST",     "/orders/{order}/rebill",   rebill),
     ("POST",     "/orders/{order}/credit",   credit_linked),
-    ("POST",     "/orders/credit",           credit),
-    ("GET",      "/orders/",                 list_orders),
-    ("GET",      "/orders",                  list_orders),
-    ("GET",      "/orders/{order}",          show),
-    ("GET",      "/operations/",             list_operations),
-    ("GET",      "/operations",              list_operations),
-    ("GET",      "/exchange_rates/",         exchange_rates),
-    ("GET",      "/exchange_rates",          exchange_rates),
-    ("GET",      "/ping",                    ping),
-)
+    ("GET HEAD", "/orders/{order}",          show),
+    ("GET HEAD", "/orders/",                 list_orders),
+    ("GET HEAD", "/orders",                  list_orders),
+    ("GET HEAD", "/operations/",             list_operations),
+    ("GET HEAD", "/operations",              list_operations),
+    ("GET HEAD", "/exchange_rates/",         exchange_rates),
+    ("GET HEAD", "/exchange_rates",          exchange_rates),
+    ("GET HEAD", "/ping",                    ping),
+))
 # fmt: on
 
 
-def app(gateway: Gateway) -> ASGIApp:
-    """The wire, served."""
-    routes = [
-        Route(path, endpoint(handler, gateway), methods=methods.split())
-        for methods, path, handler in ROUTES
-    ]
-    router = Router(routes, redirect_slashes=False)
+def serve(gateway: Gateway) -> Serve:
+    """The wire, served: authentication before anything, every failure in this wire's form."""
 
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        scope["app"] = router  # asks the router to raise what it would otherwise answer itself
-        try:
-            await router(scope, receive, send)
-        except HTTPException as error:
-            text = "Not found" if error.status_code == NOT_FOUND else "Method not allowed"
-            failure = Failure(error.status_code, "validation", text, headers=error.headers)
-            await failed(failure, Request(scope))(scope, receive, send)
-
-    return serve
-
-
-def endpoint(handler: Handler, gateway: Gateway) -> Callable[[Request], Awaitable[Response]]:
-    """The handler behind authentication, with every failure in this wire's form."""
-
-    async def run(request: Request) -> Response:
+    async def run(exchange: Exchange) -> Reply:
         order: int | None = None
         try:
-            merchant = await caller(gateway.directory, request.headers.get("authorization"))
-            call = Call(request, gateway, merchant)
-            if "order" in request.path_params:
-                order = call.order()
-            response = await handler(call)
+            handler, named = ROUTES.find(exchange.method, exchange.path)
+            order = order_id(named)
+            header = exchange.header(b"authorization")
+            merchant = await caller(gateway.directory, header)
+            return echoed(await handler(Call(exchange, gateway, merchant, named)), exchange)
+        except NoRouteError as error:
+            failure = no_route(error)
         except Refused as refusal:
-            return failed(refused(refusal, order, STATUS), request)
-        except Failure as failure:
-            if failure.order is None and failure.status != NOT_FOUND:
+            failure = refused(refusal, order, STATUS)
+        except Failure as flawed:
+            failure = flawed
+            if failure.order is None and failure.status not in UNADDRESSED:
                 failure.order = order
-            return failed(failure, request)
         except Exception:  # noqa: BLE001 (an edge: the caller gets a failure, the log its cause)
-            structlog.get_logger().exception("request failed", wire="bizon", path=request.url.path)
-            return failed(Failure(500, "error", "System malfunction", order=order), request)
-        return echoed(response, request)
+            structlog.get_logger().exception("request failed", wire="bizon")
+            failure = Failure(500, "error", "System malfunction", order=order)
+        return echoed(Reply(failure.status, failure.body(), failure.headers), exchange)
 
     return run
 
 
-def failed(failure: Failure, request: Request) -> Response:
-    """A failure as an answer."""
-    response = Response(failure.body(), failure.status, media_type=JSON, headers=failure.headers)
-    return echoed(response, request)
+def no_route(error: NoRouteError) -> Failure:
+    """404, or 405 where another method would do."""
+    if not error.allowed:
+        return Failure(NOT_FOUND, "validation", "Not found")
+    headers = {"Allow": ", ".join(error.allowed)}
+    return Failure(405, "validation", "Method not allowed", headers=headers)
 
 
-def echoed(response: Response, request: Request) -> Response:
+def echoed(reply: Reply, exchange: Exchange) -> Reply:
     """The answer with the caller's own request id."""
-    given = request.headers.get("x-request-id")
-    if given is not None:
-        response.headers["X-Request-Id"] = given
-    return response
+    given = exchange.header(b"x-request-id")
+    if given is None:
+        return reply
+    return reply._replace(headers={**reply.headers, "X-Request-Id": given})

@@ -234,6 +234,8 @@ def draft(reader: Reader, merchant: Merchant, *, default_currency: str | None = 
 
 
 def _options(options: Reader) -> None:
+    if not options.given:
+        return
     options.flag("exemption_mit")
     options.address("return_url")
     options.address("secure3d20_return_url")
@@ -244,6 +246,8 @@ def _options(options: Reader) -> None:
 def _descriptor(extra: Reader) -> None:
     """Check the dynamic descriptor's limits; the statement shows the terminal's own."""
     given = extra.inner("dynamic_descriptor")
+    if not given.given:
+        return
     merchant, city = given.scalar("merchant") or "", given.scalar("city") or ""
     country = given.scalar("country")
     if (
@@ -307,6 +311,8 @@ def custom_fields(reader: Reader) -> tuple[tuple[str, str], ...]:
 
 def secure3d(reader: Reader) -> Secure3d | None:
     """An authentication that the merchant had made elsewhere."""
+    if not reader.given:
+        return None
     values = {name: reader.text(name) for name in ("xid", "cavv", "eci", "ds_trans_id")}
     if not any(values.values()):
         return None

@@ -129,12 +129,16 @@ def test_every_status_and_operation_is_on_the_bizon_page() -> None:
 
 def calls() -> Iterator[tuple[str, str]]:
     """The methods and path of every row of the wire's ROUTES."""
-    for node in ast.walk(ast.parse(getsource(routes))):
-        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "ROUTES":
-            for each in ast.walk(node):
-                match each:
-                    case ast.Tuple(elts=[ast.Constant(str(methods)), ast.Constant(str(path)), _]):
-                        yield methods, path.replace("{order}", ":id")
+    tree = ast.parse(getsource(routes))
+    tables = (
+        node
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "ROUTES"
+    )
+    for each in ast.walk(next(tables)):
+        match each:
+            case ast.Tuple(elts=[ast.Constant(str(methods)), ast.Constant(str(path)), _]):
+                yield methods, path.replace("{order}", ":id")
 
 
 def test_every_call_is_on_the_bizon_page() -> None:

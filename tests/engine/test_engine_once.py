@@ -10,7 +10,6 @@ from tests.engine.desk import (
     EUR,
     QUICK,
     Crash,
-    Desk,
     die,
     never,
     nothing,
@@ -247,8 +246,8 @@ async def test_two_rejected_orders_at_once_under_one_key_are_one() -> None:
         found.append(await desk.authorize(once(), amount=CHF))
 
     desk.store.before.append(first)
-    same(found[0] if found else await desk.authorize(once(), amount=CHF), found[0])
-    same(found[0], await desk.authorize(once(), amount=CHF))
+    again = await desk.authorize(once(), amount=CHF)
+    same(found[0], again)
     assert len(desk.store._orders) == 1
 
 
@@ -297,10 +296,6 @@ async def test_an_order_whose_key_closed_nothing_is_given_as_it_is() -> None:
     assert as_of(order, use) is order
 
 
-async def twice(desk: Desk) -> None:
-    await asyncio.gather(desk.authorize(once()), desk.authorize(once()))
-
-
 async def test_an_error_of_the_first_request_does_not_leave_its_key_running() -> None:
     desk = await open_desk()
 
@@ -311,5 +306,5 @@ async def test_an_error_of_the_first_request_does_not_leave_its_key_running() ->
     with pytest.raises(OSError):
         await desk.authorize(once())
     assert desk.orders._running == {}
-    await twice(desk)
+    await asyncio.gather(desk.authorize(once()), desk.authorize(once()))
     assert desk.kinds() == [Kind.AUTHORIZE]

@@ -1,6 +1,7 @@
 """begin, send, finish: every race, time-out, duplicate and crash between two steps."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from msgspec.structs import replace
@@ -8,9 +9,7 @@ from tests.engine.desk import (
     CARD,
     EUR,
     MUTE,
-    Crash,
     Desk,
-    die,
     never,
     nothing,
     once,
@@ -27,8 +26,7 @@ from counterfoil.core.ledger import Account
 from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Order, Outcome
 from counterfoil.core.ports import Inquiry, Instruction
-from counterfoil.core.rates import Rate
-from counterfoil.core.rules import Bucket
+from counterfoil.core.rules import Bucket, Command
 from counterfoil.engine.orders import Draft
 from counterfoil.engine.perform import TRIES_MAX, Limits, inquire
 from counterfoil.testing import approve, decline, unknown
@@ -308,92 +306,12 @@ async def test_an_approval_of_what_was_doubted_in_flight_is_pending_and_not_sent
     assert desk.kinds() == [Kind.AUTHORIZE]
 
 
-async def test_a_crash_after_begin_is_closed_as_never_received() -> None:
-    desk = await open_desk()
-    desk.store.after.append(die)
-    with pytest.raises(Crash):
-        await desk.authorize()
-    assert desk.kinds() == []
-    desk.restart()
-    assert (await desk.resolve()).closed == 1
-    operation = (await desk.only()).operations[-1]
-    assert (operation.outcome, operation.decline) == (Outcome.FAILED, Decline.NOT_RECEIVED)
-
-
-async def test_a_crash_before_begin_is_durable_leaves_nothing() -> None:
-    desk = await open_desk()
-    desk.store.before.append(die)
-    with pytest.raises(Crash):
-        await desk.authorize()
-    desk.restart()
-    assert (await desk.resolve()).found == 0
-    assert desk.store.commits == 0
-
-
-async def test_a_crash_after_send_is_closed_as_the_acquirer_has_it() -> None:
-    desk = await open_desk()
-    desk.store.before.extend([nothing, die])
-    with pytest.raises(Crash):
-        await desk.authorize()
-    desk.restart()
-    assert (await desk.resolve()).closed == 1
-    assert stands(await desk.only()) == {Bucket.AUTHORIZED: 10_000}
-    assert desk.kinds() == [Kind.AUTHORIZE]
-
-
-async def test_a_crash_after_send_is_taken_back_where_nobody_can_be_asked() -> None:
-    desk = await open_desk(supports=MUTE)
-    desk.store.before.extend([nothing, die])
-    with pytest.raises(Crash):
-        await desk.authorize()
-    desk.restart()
-    assert (await desk.resolve()).closed == 1
-    assert stands(await desk.only()) == {Bucket.OPEN: 10_000}
-    assert desk.kinds() == [Kind.AUTHORIZE, Kind.REVERSE]
-
-
-async def test_a_crash_after_finish_leaves_it_approved_and_nothing_to_resolve() -> None:
-    desk = await open_desk()
-    desk.store.after.extend([nothing, die])
-    with pytest.raises(Crash):
-        await desk.authorize()
-    desk.restart()
-    assert (await desk.resolve()).found == 0
-    assert stands(await desk.only()) == {Bucket.AUTHORIZED: 10_000}
-
-
 async def test_an_expired_card_is_declined_without_asking() -> None:
     desk = await open_desk()
     old = replace(CARD, month=12, year=2025)
     done = await desk.orders.authorize(desk.merchant, Draft(amount=EUR), old)
     assert done.operation is not None
     assert done.operation.decline is Decline.EXPIRED_CARD
-    assert desk.kinds() == []
-
-
-async def test_the_exchange_rate_is_the_one_in_force_when_it_began() -> None:
-    desk = await open_desk(approve, unknown())
-    day = Rate(day="2026-01-15", source="EUR", target="USD", rate="1.25")
-    await desk.store.save_rates([day])
-    order = (await desk.authorize(amount=Money(minor=10_000, currency="USD"))).order
-    await desk.act(order, Kind.CHARGE)
-    asked = desk.host.instructions[-1]
-    await desk.store.save_rates([replace(day, day="2026-01-16", rate="2")])
-    desk.clock.advance(24 * 3600)
-    await desk.host.tell(asked, approve(asked))
-    charge = await desk.last(order)
-    assert charge.outcome is Outcome.APPROVED
-    assert (charge.statement.rate, charge.statement.amount) == ("0.8", 8_000)
-    refund = (await desk.act(order, Kind.REFUND)).operation
-    assert refund is not None
-    assert refund.statement.amount == -5_000
-
-
-async def test_without_an_exchange_rate_nothing_is_kept_or_sent() -> None:
-    desk = await open_desk()
-    work = desk.authorize(amount=Money(minor=10_000, currency="USD"))
-    assert (await refusal(work)).code is Code.NO_EXCHANGE_RATE
-    assert desk.store.commits == 0
     assert desk.kinds() == []
 
 
@@ -434,3 +352,24 @@ async def test_a_key_taken_while_beginning_gives_what_the_first_one_gave() -> No
     assert len(desk.store._orders) == 1
     assert desk.kinds() == [Kind.AUTHORIZE]
     assert done.order == await desk.only()
+
+
+async def test_a_refund_of_two_charges_asks_no_more_of_either_than_it_was() -> None:
+    desk = await open_desk()
+    order = (await desk.authorize()).order
+    await desk.act(order, Kind.CHARGE, 6_000)
+    await desk.act(order, Kind.CHARGE, 4_000)
+    await desk.act(order, Kind.REFUND)
+    for asked in desk.host.instructions[3:]:
+        assert asked.original is not None
+        assert asked.amount.minor <= asked.original.amount.minor
+
+
+async def test_a_final_charge_lets_nothing_go_that_another_operation_holds() -> None:
+    desk = await open_desk(approve, unknown())
+    order = (await desk.authorize()).order
+    await desk.act(order, Kind.CHARGE, 1_000)
+    final = Command(kind=Kind.CHARGE, minor=6_000, final=True)
+    with suppress(Refused):
+        await desk.orders.follow_up(desk.merchant, order.id, final)
+        assert not desk.host.instructions[-1].final

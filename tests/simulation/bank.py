@@ -85,7 +85,7 @@ class Bank:
                 self._later(self._tell(instruction, answer, (0, 1, 10, 1_000)))
             case Fate.WRONG:
                 answer = _misquoted(answer)
-        await self._chance.pause(0, 1, 5, 20, 200)
+        await self._chance.pause(0, 1, 5, 20, 200, 2_500)
         return answer
 
     async def inquire(self, inquiry: Inquiry) -> Answer:

@@ -91,14 +91,20 @@ class World:
             process = self._process()
             self._spawn(process, partial(self._chores, process))
         elif what < 97:
-            self.clock.advance(self.chance.pick((1, 60, 3_600, DAY_S)))
-            self.note("the clock jumps")
+            self._jump()
         elif what < 98:
             bank = self.chance.pick([*self.banks.values()])
             bank.down = not bank.down
         elif what < 99:
             self._die(self._process())
         await self.chance.pause(0, 0, 1, 5, 20, 20, 50, 400)
+
+    def _jump(self) -> None:
+        """The clock jumps: what is under way looks old at once, and is resolved as such."""
+        self.clock.advance(self.chance.pick((1, 60, 3_600, DAY_S)))
+        self.note("the clock jumps")
+        for process in self.processes:
+            self._spawn(process, partial(self._chores, process))
 
     async def deliver(self, inquiry: Inquiry, answer: Answer) -> None:
         """A late answer reaches whichever process listens."""

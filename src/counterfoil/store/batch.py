@@ -5,9 +5,9 @@ waits for the next, where the fate of the earlier is known. So no verdict is gue
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 from typing import Final, Generic, TypeVar
 
+import msgspec
 from sqlalchemy import Table
 from sqlalchemy.sql.expression import TableClause
 
@@ -25,6 +25,7 @@ SIZES: Final = (
     2,
     1,
 )  # rows a statement: few shapes to prepare, few steps to take
+_encode: Final = msgspec.json.Encoder().encode
 Item = TypeVar("Item")
 
 
@@ -47,13 +48,9 @@ class Sifted(Generic[Item]):
             taken |= marks
 
 
-def portions(found: Sequence[Row]) -> Iterator[tuple[int, list[object]]]:
-    """The rows in runs of a few fixed sizes, each flattened as one statement's parameters."""
-    start = 0
-    for size in SIZES:
-        while len(found) - start >= size:
-            yield size, list(chain.from_iterable(found[start : start + size]))
-            start += size
+def packed(found: Sequence[Row]) -> tuple[str]:
+    """The rows as one statement's parameter."""
+    return (_encode(found).decode(),)
 
 
 def added(changes: Sequence[Change]) -> Iterator[tuple[Table | TableClause, list[Row]]]:

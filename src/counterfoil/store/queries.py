@@ -5,28 +5,33 @@ many rows take `count` rows as one list of values, because a round trip (or a st
 engine) costs more than a row.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    LargeBinary,
     String,
     Table,
     and_,
     bindparam,
+    column,
     delete,
     func,
     insert,
+    literal_column,
     select,
+    type_coerce,
     update,
-    values,
 )
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
-from sqlalchemy.sql.expression import CTE, ClauseElement
+from sqlalchemy.sql.expression import CTE, ClauseElement, TableClause
+from sqlalchemy.types import TypeEngine
 
 from counterfoil.core.ports import FILTERS
 from counterfoil.store import tables as t
@@ -55,22 +60,23 @@ def compiled(statement: ClauseElement) -> Query:
 
 
 @cache
-def add(table: Table, count: int) -> Query:
-    """Insert so many rows; parameters row by row, in the order of the table's columns."""
-    rows: list[dict[str, Any]] = [
-        {c.name: bindparam(f"{c.name}_{place}") for c in table.c} for place in range(count)
-    ]
-    return compiled(insert(table).values(rows))
+def add(table: Table | TableClause) -> Query:
+    """Insert rows, in the order of the table's columns."""
+    columns = list(table.c)
+    v = _rows({c.name: c.type for c in columns})
+    return compiled(insert(table).from_select(columns, select(*v.c)))
 
 
 @cache
-def advance(count: int) -> Query:
-    """Move so many orders from the version expected to the next; give back the ids that moved.
+def advance() -> Query:
+    """Move orders from the version expected to the next; give back which moved.
 
-    Parameters a row: merchant_id, id, expected, version, standing, body.
+    A row is merchant_id, id, expected, version, standing, body.
     """
     o = t.orders
-    v = _rows(count, "v", merchant_id=0, id=0, expected=0, version=0, standing="", body="")
+    moved = ("merchant_id", "id", "version", "version", "standing", "body")
+    named = ("merchant_id", "id", "expected", "version", "standing", "body")
+    v = _rows({name: o.c[like].type for name, like in zip(named, moved, strict=True)})
     return compiled(
         update(o)
         .values(version=v.c.version, standing=v.c.standing, body=v.c.body)
@@ -80,10 +86,10 @@ def advance(count: int) -> Query:
 
 
 @cache
-def close(count: int) -> Query:
-    """Close so many operations. Parameters a row: merchant_id, id, outcome, body."""
+def close() -> Query:
+    """Write operations once more. A row is merchant_id, id, outcome, body."""
     o = t.operations
-    v = _rows(count, "v", merchant_id=0, id=0, outcome="", body="")
+    v = _rows({name: o.c[name].type for name in ("merchant_id", "id", "outcome", "body")})
     return compiled(
         update(o)
         .values(outcome=v.c.outcome, body=v.c.body)
@@ -327,10 +333,10 @@ def rates_on() -> Query:
 
 
 @cache
-def used_keys(count: int) -> Query:
-    """Which of so many idempotency keys have been used. Parameters a row: merchant_id, key."""
+def used_keys() -> Query:
+    """Which idempotency keys have been used. A row is merchant_id, key."""
     k = t.keys
-    v = _rows(count, "v", merchant_id=0, key="")
+    v = _rows({name: k.c[name].type for name in ("merchant_id", "key")})
     return compiled(
         select(k.c.merchant_id, k.c.key).join_from(
             v, k, and_(k.c.merchant_id == v.c.merchant_id, k.c.key == v.c.key)
@@ -354,12 +360,17 @@ def at(column: Column[Any], name: str) -> ColumnElement[bool]:
     return column == bindparam(name, type_=column.type)
 
 
-def _rows(count: int, name: str, **shape: int | str) -> CTE:
-    """So many rows of values as a named table; the shape's defaults give the types."""
-    types = {key: BigInteger() if like == 0 else String() for key, like in shape.items()}
-    columns: list[Column[Any]] = [Column(key, kind) for key, kind in types.items()]
-    rows: list[tuple[Any, ...]] = [
-        tuple(bindparam(f"{key}_{place}", type_=kind) for key, kind in types.items())
-        for place in range(count)
-    ]
-    return values(*columns, name=name).data(rows).cte(name)
+def _rows(shape: Mapping[str, TypeEngine[Any]]) -> CTE:
+    """The rows that the parameter `rows` holds as JSON, as a named table of such columns.
+
+    However many rows there are, it is one statement and one step, during which the interpreter is
+    free for other threads. Bytes are written in hexadecimal digits.
+    """
+    each = func.json_each(bindparam("rows", type_=String)).table_valued(column("value"))
+    cells: list[ColumnElement[Any]] = []
+    for place, (name, kind) in enumerate(shape.items()):
+        cell: ColumnElement[Any] = each.c.value.op("->>")(literal_column(str(place)))
+        if isinstance(kind, LargeBinary):
+            cell = func.unhex(cell)
+        cells.append(type_coerce(cell, kind).label(name))
+    return select(*cells).cte("v")

@@ -281,10 +281,11 @@ class SqliteStore:
                 verdicts.append(Committed.DONE)
                 done.append(change)
         for table, found in batch.added(done):
-            for size, given in batch.portions(found):
-                self._connection.execute(queries.add(table, size).sql, given)
-        for size, given in batch.portions(batch.closed(done)):
-            self._connection.execute(queries.close(size).sql, given)
+            if found:
+                self._connection.execute(queries.add(table).sql, batch.packed(found))
+        closed = batch.closed(done)
+        if closed:
+            self._connection.execute(queries.close().sql, batch.packed(closed))
         self._project(done)
         return verdicts
 
@@ -296,17 +297,15 @@ class SqliteStore:
             for change in changes
             if change.key is not None
         }
-        found: list[tuple[Any, ...]] = []
-        for size, given in batch.portions(list(by_key)):
-            found += self._connection.execute(queries.used_keys(size).sql, given).fetchall()
-        return {by_key[int(row[0]), str(row[1])] for row in found}
+        query = queries.used_keys()
+        found = self._connection.execute(query.sql, batch.packed(list(by_key))).fetchall()
+        return {number for mark, number in by_key.items() if mark in set(found)}
 
     def _advance(self, changes: Sequence[Change]) -> set[tuple[object, ...]]:
-        moved: set[tuple[object, ...]] = set()
-        for size, given in batch.portions([rows.advance_row(change) for change in changes]):
-            found = self._connection.execute(queries.advance(size).sql, given).fetchall()
-            moved.update(found)
-        return moved
+        if not changes:
+            return set()
+        given = batch.packed([rows.advance_row(change) for change in changes])
+        return set(self._connection.execute(queries.advance().sql, given).fetchall())
 
     def _remember(self, changes: Sequence[Change]) -> None:
         """Keep in mind which issuers rest already, now that the commit is durable."""

@@ -69,12 +69,17 @@ class Writer(Thread):
         while self._open or self._held:
             batch = self._take()
             if batch:
-                changes = [change for change, _ in batch]
-                verdicts = self._write(changes)
+                verdicts = self._verdicts([change for change, _ in batch])
                 settled = [
                     (future, verdict) for (_, future), verdict in zip(batch, verdicts, strict=True)
                 ]
                 self._loop.call_soon_threadsafe(_settle, settled)
+
+    def _verdicts(self, changes: Sequence[Change]) -> Sequence[Verdict]:
+        try:
+            return self._write(changes)
+        except Exception as error:  # noqa: BLE001 (an edge: callers are told, the thread lives on)
+            return [error] * len(changes)
 
     def _take(self) -> list[Waiting]:
         waiting, self._held = self._held, []

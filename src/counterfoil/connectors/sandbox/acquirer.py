@@ -122,8 +122,8 @@ class Sandbox:
 
 def open_sandbox(place: Place) -> Sandbox:
     """The test bank, its book in `<stem>.sandbox.jsonl`.
-    and `alone` where no other process serves the same database.
 
+    Options: `latency_ms`, `late_ms`, and `alone` where no other process serves the same database.
     Raises `ConnectorError` for other options, `OSError` or `BookError` for the file.
     """
     options = settings(place, ("latency_ms", "late_ms", "alone"))

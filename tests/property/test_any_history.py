@@ -23,7 +23,6 @@ from counterfoil.core.rules import (
     Bucket,
     Command,
     Standing,
-    check,
     find,
     finish,
     open_amount,
@@ -145,7 +144,7 @@ class AnyHistory(RuleBasedStateMachine):
     @invariant()
     def nothing_is_lost_or_overdrawn(self) -> None:
         for payment in self.world.order.payments:
-            check(payment)
+            position(payment)
             stands = position(payment)
             assert sum(stands.values()) + pending(payment) == payment.amount.minor
             assert all(stands[each] >= 0 for each in Bucket if each is not Bucket.OUTSIDE)

@@ -50,7 +50,6 @@ from counterfoil.core.rules import (
     Command,
     Standing,
     begin,
-    check,
     doubt,
     find,
     finish,
@@ -361,7 +360,7 @@ class Table:
 
     def _always(self, order: Order) -> None:
         for payment in order.payments:
-            check(payment)
+            position(payment)
             stands = position(payment)
             assert sum(claims.balances(payment).values()) == stands[Bucket.CHARGED]
             assert sum(claims.disputed(payment).values()) == stands[Bucket.DISPUTED]

@@ -57,7 +57,10 @@ def change(
         told.append((event_of(operation), operation.id))
     if order.closed is not None and not (born or closed or marked):
         told.append((Event.ORDER_REJECTED, None))
-    before = sum(each.outcome is not Outcome.PENDING for each in order.operations) - len(closed)
+    before = 0
+    if told:
+        ends = sum(each.outcome is not Outcome.PENDING for each in order.operations)
+        before = ends - len(closed)
     return Change(
         order=replace(order, version=order.version + 1),
         expects=order.version,

@@ -97,28 +97,37 @@ class Command(Record):
     key: str | None = None
 
 
-Position = dict[Bucket, int]
-_EMPTY: Final[Position] = dict.fromkeys(Bucket, 0)
+Position = Mapping[Bucket, int]
+_EMPTY: Final = dict.fromkeys(Bucket, 0)
 
 
 @remembered
 def position(payment: Payment) -> Position:
-    """Minor units standing in each bucket; what is pending stands in none."""
+    """Minor units standing in each bucket; what is pending stands in none.
+
+    Asserts what must hold after every fold: nothing is lost, nothing is overdrawn.
+    """
     stands = _EMPTY.copy()
     stands[Bucket.OPEN] = payment.amount.minor
+    held = 0
     for operation in payment.log:
         rule, minor = RULES[operation.kind], operation.amount.minor
-        if operation.outcome is Outcome.PENDING or operation.outcome is Outcome.APPROVED:
-            stands[rule.source] -= minor + operation.released
         if operation.outcome is Outcome.APPROVED:
+            stands[rule.source] -= minor + operation.released
             stands[rule.target] += minor
             stands[Bucket.REVERSED] += operation.released
+        elif operation.outcome is Outcome.PENDING:
+            stands[rule.source] -= minor + operation.released
+            held += minor + operation.released
+    assert sum(stands.values()) + held == payment.amount.minor
+    least = min(stands.values())
+    assert least >= 0 or least == stands[Bucket.OUTSIDE], f"payment {payment.id} is overdrawn"
     return stands
 
 
 def settled(payment: Payment) -> Position:
     """The position as if nothing were pending: what is being tried still stands where it was."""
-    stands = position(payment).copy()
+    stands = dict(position(payment))
     for operation in payment.log:
         if operation.outcome is Outcome.PENDING:
             stands[RULES[operation.kind].source] += operation.amount.minor + operation.released
@@ -127,19 +136,7 @@ def settled(payment: Payment) -> Position:
 
 def pending(payment: Payment) -> int:
     """Minor units that operations without an answer hold."""
-    return sum(
-        operation.amount.minor + operation.released
-        for operation in payment.log
-        if operation.outcome is Outcome.PENDING
-    )
-
-
-def check(payment: Payment) -> None:
-    """Assert what must hold after every fold: nothing is lost, nothing is overdrawn."""
-    stands = position(payment)
-    assert sum(stands.values()) + pending(payment) == payment.amount.minor
-    for bucket, minor in stands.items():
-        assert minor >= 0 or bucket is Bucket.OUTSIDE, f"{bucket} overdrawn in payment {payment.id}"
+    return payment.amount.minor - sum(position(payment).values())
 
 
 # The first bucket that holds money names the standing.
@@ -289,19 +286,16 @@ def _choose(order: Order, command: Command) -> Payment:
         meant = [each for each in order.payments if each.id == command.payment]
         if not meant:
             raise Refused(Code.PAYMENT_NOT_FOUND)
-    elif command.charge is not None:
-        meant = [
-            each
-            for each in order.payments
-            if claims.holds(each, command.kind, command.charge) is not None
-        ]
-    else:
+    elif command.charge is None and len(order.payments) > 1:
         meant = [each for each in order.payments if _available(order, each, command) > 0]
         meant = meant or [order.payments[-1]]
-    if not meant or (
-        command.charge is not None and claims.holds(meant[-1], command.kind, command.charge) is None
-    ):
-        raise Refused(Code.CHARGE_NOT_FOUND)
+    else:
+        meant = list(order.payments)
+    if command.charge is not None:
+        charge, kind = command.charge, command.kind
+        meant = [each for each in meant if claims.holds(each, kind, charge) is not None]
+        if not meant:
+            raise Refused(Code.CHARGE_NOT_FOUND)
     return meant[-1]
 
 
@@ -330,6 +324,8 @@ def _amount(order: Order, command: Command, available: int, places: tuple[units.
 
 def _with(order: Order, payment: Payment, log: tuple[Operation, ...]) -> Order:
     changed = replace(payment, log=log)
-    check(changed)
+    position(changed)
+    if len(order.payments) == 1:
+        return replace(order, payments=(changed,))
     payments = tuple(changed if each.id == payment.id else each for each in order.payments)
     return replace(order, payments=payments)

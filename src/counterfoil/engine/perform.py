@@ -9,8 +9,10 @@ crash anywhere leaves at worst a pending operation, which `engine/resolve.py` cl
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Coroutine, Generator, Mapping
+from functools import partial
+from types import coroutine
+from typing import Any, Final, TypeVar
 
 from counterfoil.core import rules
 from counterfoil.core.answers import Answer, Approved, Declined, Unknown
@@ -43,6 +45,7 @@ FOLLOWS: Final = {  # the operation that an instruction of this kind follows up
     Kind.REVERSE: Kind.AUTHORIZE,
     Kind.REFUND: Kind.CHARGE,
 }
+Result = TypeVar("Result")
 Choose = Callable[[Order], Command]
 
 
@@ -156,8 +159,7 @@ class Engine:
             if over:
                 return Declined(decline=Decline.EXPIRED_CARD)
         try:
-            async with asyncio.timeout(self.limits.acquirer_ms / 1000):
-                answer = await acquirer.send(instruction)
+            answer = await within(self.limits.acquirer_ms, acquirer.send(instruction))
         except TimeoutError:
             return Unknown(why="timeout")
         except Exception as error:  # noqa: BLE001 (an edge: whatever a connector raises is Unknown)
@@ -242,6 +244,36 @@ class Engine:
                 case Committed.STALE:
                     order = await self.store.load(order.merchant, order.id)
         raise Refused(Code.BUSY)
+
+
+async def within(limit_ms: int, work: Coroutine[Any, None, Result]) -> Result:
+    """What the work gives, or `TimeoutError`; work that never waits costs no timer."""
+    try:
+        waiting_for = work.send(None)
+    except StopIteration as done:
+        result: Result = done.value
+        return result
+    async with asyncio.timeout(limit_ms / 1000):
+        return await _resumed(work, waiting_for)
+
+
+@coroutine
+def _resumed(
+    work: Coroutine[Any, None, Result], waiting_for: object
+) -> Generator[object, None, Result]:
+    """Go on with work that has begun to wait, as `await` would have."""
+    while True:
+        try:
+            yield waiting_for
+        except BaseException as error:  # noqa: BLE001 (what is thrown in here is the work's)
+            step = partial(work.throw, error)
+        else:
+            step = partial(work.send, None)
+        try:
+            waiting_for = step()
+        except StopIteration as done:
+            result: Result = done.value
+            return result
 
 
 def believed(answer: Answer, reference: int, asked: Instruction | Inquiry) -> Answer:

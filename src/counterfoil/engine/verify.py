@@ -115,7 +115,7 @@ def _money(order: Order, rests: tuple[Posting, ...]) -> list[str]:
     found: list[str] = []
     for payment in order.payments:
         try:
-            rules.check(payment)
+            rules.position(payment)
         except AssertionError:
             found.append(f"payment {payment.id} is overdrawn")
     due = [posting for operation in order.operations for posting in postings(operation)]

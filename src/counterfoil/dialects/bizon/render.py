@@ -275,6 +275,7 @@ def message(operation: Operation) -> str:
     return REASONS[decline].text if decline else "Unknown"
 
 
+@lru_cache(maxsize=8192)
 def money(minor: int, places: int) -> str:
     """An amount: two decimals, whatever its currency has; three where cents would lie."""
     if places < DECIMALS:
@@ -304,9 +305,13 @@ def _operations(order: Order, merchant: Merchant, blocks: frozenset[str]) -> lis
 
 
 def _cashflow(operation: Operation) -> Cashflow:
-    statement = operation.statement
     if operation.outcome is not Outcome.APPROVED:
-        statement = Statement(currency=statement.currency)
+        return _flow(Statement(currency=operation.statement.currency))
+    return _flow(operation.statement)
+
+
+@lru_cache(maxsize=4096)
+def _flow(statement: Statement) -> Cashflow:
     places = digits(statement.currency)
     return Cashflow(
         amount=money(statement.amount, places),

@@ -7,6 +7,7 @@ never passes through a binary float. `null` means absent; members that nobody na
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
@@ -40,7 +41,7 @@ FLAGS: Final[Mapping[object, bool]] = {
     "false": False,
     "true": True,
 }
-MEMBER: Final = re.compile(rb'"((?:[^"\\]|\\.)*)"(\s*:)?')
+MEMBER: Final = re.compile(rb'"(?:[^"\\]|\\.)*"\s*(:)?')
 
 
 class Literal(str):
@@ -67,8 +68,9 @@ def read_body(body: bytes, *, empty: bool = False) -> Given:
         raise invalid([Flaw("body", "body must be JSON")]) from None
     if not isinstance(given, dict):
         raise invalid([Flaw("body", "body must be a JSON object")])
-    names = [name for name, colon in MEMBER.findall(body) if colon]
-    if (len(set(names)) != len(names) or b"\\" in body) and len(names) != _members(given):
+    kept = _members(given)
+    # As many colons as members: none was dropped. Else some stand in texts, and we look closer.
+    if body.count(b":") != kept and sum(map(bool, MEMBER.findall(body))) != kept:
         raise invalid([Flaw("body", "body must not name a member twice")])
     return given
 
@@ -109,10 +111,16 @@ class Reader:
             return Reader({}, f"{self.path}{name}.", [])  # what is missing inside is no news
         return Reader(given, f"{self.path}{name}.", self.flaws)
 
+    def block(self, name: str) -> "Reader | None":
+        """The reader of an optional object inside this one, or None."""
+        return self.inner(name) if self.given.get(name) else None
+
     def scalar(self, name: str) -> str | None:
         """A member as text; numbers as their decimal text."""
+        if self.given.get(name) is None:
+            return None
         value = self.quietly(name)
-        if value is None and self.given.get(name) is not None:
+        if value is None:
             self.fault(name, "must be text")
         return value
 
@@ -127,6 +135,8 @@ class Reader:
 
     def text(self, name: str, longest: int = TEXT_MAX) -> str | None:
         """A text of so many characters at most."""
+        if self.given.get(name) is None:
+            return None
         value = self.scalar(name)
         if value is not None and len(value) > longest:
             self.fault(name, f"may have at most {longest} characters")
@@ -212,41 +222,45 @@ def draft(reader: Reader, merchant: Merchant, *, default_currency: str | None = 
     written = reader.amount()
     code = currency(reader, default_currency or merchant.currency)
     amount = money(reader, written, code)
-    options = reader.inner("options")
-    _options(options)
-    terminal = options.scalar("terminal") or None
-    if terminal is not None and all(terminal != known.name for known in merchant.terminals):
-        options.fault("terminal", "is unknown")
-    _descriptor(reader.inner("extra_fields"))
+    options = reader.block("options")
+    terminal, auto_charge, first = (
+        (None, False, False) if options is None else _options(options, merchant)
+    )
+    if (extra := reader.block("extra_fields")) is not None:
+        _descriptor(extra)
     return Draft(
         amount=amount or Money(minor=0, currency=code or merchant.currency),
         reference=reader.text("merchant_order_id"),
         description=reader.text("description"),
         segment=reader.text("segment", SEGMENT_MAX),
-        client=client(reader.inner("client")),
-        location=location(reader.inner("location")),
+        client=client(reader.block("client")),
+        location=location(reader.block("location")),
         custom=custom_fields(reader),
         terminal=terminal,
-        auto_charge=options.flag("auto_charge") or False,
-        secure3d=secure3d(reader.inner("secure3d")),
-        recurring=recurring(reader.inner("recurring_details"), options),
+        auto_charge=auto_charge,
+        secure3d=secure3d(reader.block("secure3d")),
+        recurring=recurring(reader.block("recurring_details"), first=first),
     )
 
 
-def _options(options: Reader) -> None:
-    if not options.given:
-        return
+def _options(options: Reader, merchant: Merchant) -> tuple[str | None, bool, bool]:
+    """Terminal, automatic charge, first of a series; the others are checked."""
+    terminal = options.scalar("terminal") or None
+    if terminal is not None and all(terminal != known.name for known in merchant.terminals):
+        options.fault("terminal", "is unknown")
     options.flag("exemption_mit")
     options.address("return_url")
     options.address("secure3d20_return_url")
     if options.flag("force3d"):
         options.flaws.append(Flaw("options.force3d", "3-D Secure is not available"))
+    auto_charge, first = options.flag("auto_charge"), options.flag("recurring")
+    return terminal, auto_charge or False, first or False
 
 
 def _descriptor(extra: Reader) -> None:
     """Check the dynamic descriptor's limits; the statement shows the terminal's own."""
-    given = extra.inner("dynamic_descriptor")
-    if not given.given:
+    given = extra.block("dynamic_descriptor")
+    if given is None:
         return
     merchant, city = given.scalar("merchant") or "", given.scalar("city") or ""
     country = given.scalar("country")
@@ -262,16 +276,16 @@ def _descriptor(extra: Reader) -> None:
         )
 
 
-def client(reader: Reader) -> Client | None:
+def client(reader: Reader | None) -> Client | None:
     """The customer as described."""
-    if not reader.given:
+    if reader is None:
         return None
     return Client(**{name: reader.text(name) for name in Client.__struct_fields__})
 
 
-def location(reader: Reader) -> Location | None:
+def location(reader: Reader | None) -> Location | None:
     """Where the customer is."""
-    if not reader.given:
+    if reader is None:
         return None
     ip = reader.text("ip") or None
     if ip is not None and not is_address(ip):
@@ -279,6 +293,7 @@ def location(reader: Reader) -> Location | None:
     return Location(ip=ip)
 
 
+@lru_cache(maxsize=4096)
 def is_address(text: str) -> bool:
     """Whether the text is an IP address."""
     try:
@@ -290,7 +305,9 @@ def is_address(text: str) -> bool:
 
 def custom_fields(reader: Reader) -> tuple[tuple[str, str], ...]:
     """Up to ten members of the merchant's own."""
-    inner = reader.inner("custom_fields")
+    inner = reader.block("custom_fields")
+    if inner is None:
+        return ()
     if len(inner.given) > CUSTOM_FIELDS_MAX:
         reader.fault("custom_fields", f"may have at most {CUSTOM_FIELDS_MAX} members")
         return ()
@@ -309,9 +326,9 @@ def custom_fields(reader: Reader) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def secure3d(reader: Reader) -> Secure3d | None:
+def secure3d(reader: Reader | None) -> Secure3d | None:
     """An authentication that the merchant had made elsewhere."""
-    if not reader.given:
+    if reader is None:
         return None
     values = {name: reader.text(name) for name in ("xid", "cavv", "eci", "ds_trans_id")}
     if not any(values.values()):
@@ -320,9 +337,10 @@ def secure3d(reader: Reader) -> Secure3d | None:
     return Secure3d(reason="external", eci=eci and (eci.lstrip("0") or "0"), **values)
 
 
-def recurring(reader: Reader, options: Reader) -> Recurring | None:
+def recurring(reader: Reader | None, *, first: bool) -> Recurring | None:
     """How the payment belongs to a series."""
-    first = options.flag("recurring") or False
+    if reader is None:
+        return Recurring(first=True) if first else None
     parent = reader.text("parent_order_id")
     trace_id, indicator = reader.text("trace_id"), reader.text("indicator")
     if not (first or parent or trace_id or indicator):

@@ -27,6 +27,7 @@ READY: Final = "ready on http://"
 START_S: Final = 30  # on a busy machine; a test that promises less measures `took_s`
 STOP_S: Final = 40  # the server drains for 25 s at most
 COMMAND_S: Final = 60
+REFUSED_S: Final = 15  # for a server that should not have started at all
 
 
 class Finished(Record):
@@ -156,7 +157,7 @@ def program(*words: str, **environment: str) -> Finished:
         check=False,
         capture_output=True,
         stdin=subprocess.DEVNULL,
-        timeout=COMMAND_S,
+        timeout=REFUSED_S if words[0] == "serve" else COMMAND_S,
         env=variables(environment),
     )
     return Finished(status=done.returncode, out=done.stdout.decode(), err=done.stderr.decode())

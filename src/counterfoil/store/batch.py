@@ -5,9 +5,9 @@ waits for the next, where the fate of the earlier is known. So no verdict is gue
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Final, Generic, TypeVar
 
-import msgspec
 from sqlalchemy import Table
 from sqlalchemy.sql.expression import TableClause
 
@@ -25,7 +25,7 @@ SIZES: Final = (
     2,
     1,
 )  # rows a statement: few shapes to prepare, few steps to take
-_encode: Final = msgspec.json.Encoder().encode
+SIZES: Final = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)  # rows a statement
 Item = TypeVar("Item")
 
 
@@ -48,9 +48,13 @@ class Sifted(Generic[Item]):
             taken |= marks
 
 
-def packed(found: Sequence[Row]) -> tuple[str]:
-    """The rows as one statement's parameter."""
-    return (_encode(found).decode(),)
+def packed(found: Sequence[Row]) -> Iterator[tuple[int, list[object]]]:
+    """The rows as parameters of as few statements as can be: each one's size and parameters."""
+    for start in range(0, len(found), SIZES[-1]):
+        run = found[start : start + SIZES[-1]]
+        size = next(size for size in SIZES if size >= len(run))
+        given = list(chain.from_iterable(run))
+        yield size, given + [None] * ((size - len(run)) * len(run[0]))
 
 
 def added(changes: Sequence[Change]) -> Iterator[tuple[Table | TableClause, list[Row]]]:

@@ -12,19 +12,16 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import (
     BigInteger,
     Column,
-    LargeBinary,
     String,
     Table,
     and_,
     bindparam,
-    column,
     delete,
     func,
     insert,
-    literal_column,
     select,
-    type_coerce,
     update,
+    values,
 )
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -60,23 +57,24 @@ def compiled(statement: ClauseElement) -> Query:
 
 
 @cache
-def add(table: Table | TableClause) -> Query:
-    """Insert rows, in the order of the table's columns."""
+def add(table: Table | TableClause, count: int) -> Query:
+    """Insert up to so many rows, in the order of the table's columns."""
     columns = list(table.c)
-    v = _rows({c.name: c.type for c in columns})
-    return compiled(insert(table).from_select(columns, select(*v.c)))
+    v = _rows({c.name: c.type for c in columns}, count)
+    there = next(iter(v.c)).is_not(None)
+    return compiled(insert(table).from_select(columns, select(*v.c).where(there)))
 
 
 @cache
-def advance() -> Query:
-    """Move orders from the version expected to the next; give back which moved.
+def advance(count: int) -> Query:
+    """Move up to so many orders from the version expected to the next; give back which moved.
 
     A row is merchant_id, id, expected, version, standing, body.
     """
     o = t.orders
     moved = ("merchant_id", "id", "version", "version", "standing", "body")
     named = ("merchant_id", "id", "expected", "version", "standing", "body")
-    v = _rows({name: o.c[like].type for name, like in zip(named, moved, strict=True)})
+    v = _rows({name: o.c[like].type for name, like in zip(named, moved, strict=True)}, count)
     return compiled(
         update(o)
         .values(version=v.c.version, standing=v.c.standing, body=v.c.body)
@@ -86,10 +84,11 @@ def advance() -> Query:
 
 
 @cache
-def close() -> Query:
-    """Write operations once more. A row is merchant_id, id, outcome, body."""
+def close(count: int) -> Query:
+    """Write up to so many operations once more. A row is merchant_id, id, outcome, body."""
     o = t.operations
-    v = _rows({name: o.c[name].type for name in ("merchant_id", "id", "outcome", "body")})
+    names = ("merchant_id", "id", "outcome", "body")
+    v = _rows({name: o.c[name].type for name in names}, count)
     return compiled(
         update(o)
         .values(outcome=v.c.outcome, body=v.c.body)
@@ -333,10 +332,10 @@ def rates_on() -> Query:
 
 
 @cache
-def used_keys() -> Query:
-    """Which idempotency keys have been used. A row is merchant_id, key."""
+def used_keys(count: int) -> Query:
+    """Which of up to so many idempotency keys have been used. A row is merchant_id, key."""
     k = t.keys
-    v = _rows({name: k.c[name].type for name in ("merchant_id", "key")})
+    v = _rows({name: k.c[name].type for name in ("merchant_id", "key")}, count)
     return compiled(
         select(k.c.merchant_id, k.c.key).join_from(
             v, k, and_(k.c.merchant_id == v.c.merchant_id, k.c.key == v.c.key)
@@ -360,17 +359,11 @@ def at(column: Column[Any], name: str) -> ColumnElement[bool]:
     return column == bindparam(name, type_=column.type)
 
 
-def _rows(shape: Mapping[str, TypeEngine[Any]]) -> CTE:
-    """The rows that the parameter `rows` holds as JSON, as a named table of such columns.
-
-    However many rows there are, it is one statement and one step, during which the interpreter is
-    free for other threads. Bytes are written in hexadecimal digits.
-    """
-    each = func.json_each(bindparam("rows", type_=String)).table_valued(column("value"))
-    cells: list[ColumnElement[Any]] = []
-    for place, (name, kind) in enumerate(shape.items()):
-        cell: ColumnElement[Any] = each.c.value.op("->>")(literal_column(str(place)))
-        if isinstance(kind, LargeBinary):
-            cell = func.unhex(cell)
-        cells.append(type_coerce(cell, kind).label(name))
-    return select(*cells).cte("v")
+def _rows(shape: Mapping[str, TypeEngine[Any]], count: int) -> CTE:
+    """So many rows of parameters as a named table of such columns; rows of NULLs are nobody's."""
+    columns: list[Column[Any]] = [Column(name, kind) for name, kind in shape.items()]
+    rows: list[tuple[Any, ...]] = [
+        tuple(bindparam(f"{name}_{place}", type_=kind) for name, kind in shape.items())
+        for place in range(count)
+    ]
+    return values(*columns, name="v").data(rows).cte("v")

@@ -60,12 +60,12 @@ def posting_row(merchant: int, posting: Posting) -> Row:
 
 def card_row(merchant: int, card: SealedCard) -> Row:
     """A row of cards."""
-    return (merchant, card.id, card.key, card.sealed.hex(), card.fingerprint.hex())
+    return (merchant, card.id, card.key, card.sealed, card.fingerprint)
 
 
 def key_row(merchant: int, use: KeyUse) -> Row:
     """A row of keys."""
-    return (merchant, use.key, use.fingerprint.hex(), use.order, use.used)
+    return (merchant, use.key, use.fingerprint, use.order, use.used)
 
 
 def issuer_title(order: Order) -> str | None:

@@ -281,11 +281,10 @@ class SqliteStore:
                 verdicts.append(Committed.DONE)
                 done.append(change)
         for table, found in batch.added(done):
-            if found:
-                self._connection.execute(queries.add(table).sql, batch.packed(found))
-        closed = batch.closed(done)
-        if closed:
-            self._connection.execute(queries.close().sql, batch.packed(closed))
+            for size, given in batch.packed(found):
+                self._connection.execute(queries.add(table, size).sql, given)
+        for size, given in batch.packed(batch.closed(done)):
+            self._connection.execute(queries.close(size).sql, given)
         self._project(done)
         return verdicts
 
@@ -297,15 +296,16 @@ class SqliteStore:
             for change in changes
             if change.key is not None
         }
-        query = queries.used_keys()
-        found = self._connection.execute(query.sql, batch.packed(list(by_key))).fetchall()
-        return {number for mark, number in by_key.items() if mark in set(found)}
+        found: set[tuple[object, ...]] = set()
+        for size, given in batch.packed(list(by_key)):
+            found.update(self._connection.execute(queries.used_keys(size).sql, given))
+        return {number for mark, number in by_key.items() if mark in found}
 
     def _advance(self, changes: Sequence[Change]) -> set[tuple[object, ...]]:
-        if not changes:
-            return set()
-        given = batch.packed([rows.advance_row(change) for change in changes])
-        return set(self._connection.execute(queries.advance().sql, given).fetchall())
+        moved: set[tuple[object, ...]] = set()
+        for size, given in batch.packed([rows.advance_row(change) for change in changes]):
+            moved.update(self._connection.execute(queries.advance(size).sql, given))
+        return moved
 
     def _remember(self, changes: Sequence[Change]) -> None:
         """Keep in mind which issuers rest already, now that the commit is durable."""

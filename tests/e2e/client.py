@@ -6,6 +6,7 @@ connection that breaks off is `LostError`: nobody knows what became of the reque
 
 import asyncio
 import base64
+import time
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
@@ -17,6 +18,7 @@ HOST: Final = "127.0.0.1"
 DEMO: Final = ("project", "password")
 PAN: Final = "4111111111111111"
 LONG_S: Final = 60  # longer than the server lets any request last
+IDLE_S: Final = 2  # the server closes what is idle for longer than 5 s
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -120,7 +122,7 @@ class Client:
             f"host: {HOST}:{port}\r\nauthorization: Basic {token}\r\n"
             "content-type: application/json\r\n"
         )
-        self._idle: list[Connection] = []
+        self._idle: list[tuple[float, Connection]] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -132,7 +134,7 @@ class Client:
         trace: TracebackType | None,
     ) -> None:
         while self._idle:
-            await close(self._idle.pop())
+            await close(self._idle.pop()[1])
 
     async def ask(self, request: Request) -> Answer:
         """The answer; raises `LostError`."""
@@ -153,7 +155,7 @@ class Client:
         if b"connection: close" in answer.head.lower():
             await close(connection)
         else:
-            self._idle.append(connection)
+            self._idle.append((time.monotonic(), connection))
         return answer
 
     def encoded(self, request: Request) -> bytes:
@@ -192,8 +194,11 @@ class Client:
         return (await self.put(f"/orders/{made.id}/charge")).order
 
     async def _connect(self) -> Connection:
-        if self._idle:
-            return self._idle.pop()
+        while self._idle:
+            since, connection = self._idle.pop()
+            if time.monotonic() - since < IDLE_S:
+                return connection
+            await close(connection)
         return await asyncio.open_connection(HOST, self.port)
 
 

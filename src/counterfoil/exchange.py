@@ -11,7 +11,6 @@ from urllib.parse import parse_qsl
 from starlette.types import Receive, Scope
 
 BODY_MAX: Final = 1024 * 1024  # bytes; the largest honest order is a few kilobytes
-ANY: Final = "*"
 Found = TypeVar("Found")
 
 
@@ -82,39 +81,48 @@ class NoRouteError(Exception):
         self.allowed = tuple(allowed)
 
 
+class Node(Generic[Found]):
+    """A place on the way of paths: the parts that lead on, and what is here by method."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, Node[Found]] = {}
+        self.free: Node[Found] | None = None
+        self.here: dict[str, Found] = {}
+
+    def step(self, part: str) -> "Node[Found]":
+        """The place after that part, made where it is missing."""
+        if part.startswith("{"):
+            self.free = self.free or Node()
+            return self.free
+        return self.parts.setdefault(part, Node())
+
+
 class Routes(Generic[Found]):
     """What is at which path. A part in braces stands for any text; named parts come before it."""
 
     def __init__(self, rows: Iterable[tuple[str, str, Found]]) -> None:
         """Rows of methods (separated by blanks), path and what is there."""
-        self._root: dict[str, object] = {}
+        self._root: Node[Found] = Node()
         for methods, path, there in rows:
             node = self._root
             for part in path.split("/")[1:]:
-                step = node.setdefault(ANY if part.startswith("{") else part, {})
-                assert isinstance(step, dict)
-                node = step
-            for method in methods.split():
-                node[f"{method} "] = there  # no part of a path ends in a blank here
+                node = node.step(part)
+            node.here.update(dict.fromkeys(methods.split(), there))
 
     def find(self, method: str, path: str) -> tuple[Found, str]:
         """What is there, and the last part of the path that stood for any text.
 
         Raises `NoRouteError`.
         """
-        node: object = self._root
-        free = ""
+        node, free = self._root, ""
         for part in path.split("/")[1:]:
-            assert isinstance(node, dict)
-            step = node.get(part)
+            step = node.parts.get(part)
             if step is None:
-                step, free = node.get(ANY), part
-                if step is None or not part:
+                if node.free is None or not part:
                     raise NoRouteError
+                step, free = node.free, part
             node = step
-        assert isinstance(node, dict)
-        there = node.get(f"{method} ")
+        there = node.here.get(method)
         if there is None:
-            allowed = [key[:-1] for key in node if key.endswith(" ")]
-            raise NoRouteError(sorted(allowed))
+            raise NoRouteError(sorted(node.here))
         return there, free

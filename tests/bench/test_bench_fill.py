@@ -11,7 +11,7 @@ from counterfoil.core.card import Brand
 from counterfoil.core.merchant import Credential
 from counterfoil.core.order import Order, instant_of
 from counterfoil.core.ports import OrderQuery
-from counterfoil.core.rules import Standing, check, standing
+from counterfoil.core.rules import Standing, position, standing
 from counterfoil.store.sqlite import open_store
 from counterfoil.testing.store import MemoryStore
 from counterfoil.testing.world import demo_merchant
@@ -34,7 +34,7 @@ def test_orders_are_of_every_sort_and_sound() -> None:
         Standing.REVERSED,
     }
     for order in orders:
-        check(order.payments[0])
+        position(order.payments[0])
     brands = Counter(order.payments[0].card.brand for order in orders if order.payments[0].card)
     assert brands[Brand.VISA] > brands[Brand.MASTERCARD] > brands[Brand.AMEX] > 0
     assert len({order.client.email for order in orders if order.client}) == 500

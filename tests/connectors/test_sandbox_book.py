@@ -154,7 +154,19 @@ def test_half_a_line_is_taken_off(path: Path) -> None:
     book.close()
     path.write_bytes(whole + b'{"ref')
     book = open_book(path)
-    assert path.read_bytes() == whole
+    assert path.read_bytes() == whole + b'{"ref'  # who only reads leaves the file as it is
+    assert [each.reference for each in book.entries()] == [1]
+    book.write(entry(4))
+    assert [each.reference for each in book.entries()] == [1, 4]
+    book.close()
+
+
+def test_half_a_line_is_taken_off_by_who_writes_alone(path: Path) -> None:
+    path.write_bytes(b'{"ref')
+    book = open_book(path, alone=True)
+    book.write(entry(1))
+    book.write(entry(2))
+    assert [each.reference for each in book.entries()] == [1, 2]
     book.close()
 
 

@@ -327,5 +327,5 @@ async def test_one_that_cannot_even_be_asked_about_does_not_stop_the_others() ->
     payment = replace(stored.payments[0], terminal="GONE")
     desk.store._orders[1, first] = replace(stored, payments=(payment,))
     found = await desk.resolve()
-    assert found == Resolved(found=2, closed=1)
+    assert found == Resolved(found=2, closed=1, failed=1)
     assert (await desk.last(order)).outcome is Outcome.FAILED

@@ -60,6 +60,7 @@ class Bank:
         self._chance = chance
         self._blocked: set[int] = set()
         self._followed: dict[int, list[Entry]] = {}
+        self._refunds: dict[int, list[tuple[Entry, int]]] = {}
         self._asked: Counter[int] = Counter()
 
     async def send(self, instruction: Instruction) -> Answer:
@@ -167,7 +168,8 @@ class Bank:
         if was is None or not was.approved:
             self._blocked.add(instruction.original.reference)
             return Declined(decline=Decline.ORIGINAL_NOT_FOUND)
-        if any(each.stands for each in self._followed.get(was.reference, ())):
+        refunds = (each for each, _ in self._refunds.get(was.reference, ()))
+        if any(each.stands for each in (*self._followed.get(was.reference, ()), *refunds)):
             self._fault(instruction, "taken back under what follows it")
         if instruction.amount != was.amount or was.kind not in {Kind.AUTHORIZE, Kind.CHARGE}:
             self._fault(instruction, "taken back wrongly")
@@ -180,37 +182,46 @@ class Bank:
         """What a bank would refuse; ours never asks it."""
         if entry.kind in {Kind.AUTHORIZE, Kind.CREDIT}:
             return
+        if entry.kind is Kind.REFUND:
+            self._examine_refund(instruction, entry)
+            return
         original = self.book.get(entry.original or 0)
-        expected = Kind.CHARGE if entry.kind is Kind.REFUND else Kind.AUTHORIZE
-        if original is None or not original.stands or original.kind is not expected:
+        if original is None or not original.stands or original.kind is not Kind.AUTHORIZE:
             self._fault(instruction, "follows nothing that stands")
             return
         if (original.merchant, original.order) != (entry.merchant, entry.order):
             self._fault(instruction, "follows another order")
-        left = self._left(original) if entry.kind is not Kind.REFUND else self._taken(original)
+        left = self._left(original)
         if entry.amount.minor > left:
             self._fault(instruction, f"overdraws the {left} that are left")
         if instruction.final:
             entry.released = left - entry.amount.minor
+
+    def _examine_refund(self, instruction: Instruction, entry: Entry) -> None:
+        """Limited per charge, whatever it says of several."""
+        if sum(part.minor for part in instruction.parts) != entry.amount.minor:
+            self._fault(instruction, "has parts that are not its amount")
+        for part in instruction.parts:
+            charge = self.book.get(part.charge)
+            if charge is None or not charge.stands or charge.kind is not Kind.CHARGE:
+                self._fault(instruction, "follows nothing that stands")
+                return
+            if (charge.merchant, charge.order) != (entry.merchant, entry.order):
+                self._fault(instruction, "follows another order")
+            refunds = self._refunds.setdefault(charge.reference, [])
+            left = charge.amount.minor - sum(minor for each, minor in refunds if each.stands)
+            if part.minor > left:
+                self._fault(instruction, f"overdraws the {left} that are left")
+            refunds.append((entry, part.minor))
 
     def _left(self, authorization: Entry) -> int:
         """What may still be charged or reversed."""
         gone = (
             each.amount.minor + each.released
             for each in self._followed.get(authorization.reference, ())
-            if each.stands
+            if each.stands and each.kind is not Kind.REFUND
         )
         return authorization.amount.minor - sum(gone)
-
-    def _taken(self, charge: Entry) -> int:
-        """What may still be refunded of all charges of its authorization."""
-        left = 0
-        for each in self._followed.get(charge.original or 0, ()):
-            if each.kind is Kind.CHARGE and each.stands:
-                refunds = self._followed.get(each.reference, ())
-                left += each.amount.minor
-                left -= sum(refund.amount.minor for refund in refunds if refund.stands)
-        return left
 
     def _enter(self, entry: Entry) -> None:
         self.book[entry.reference] = entry

@@ -35,10 +35,12 @@ class Rest(MemoryStore):
             self.entries.setdefault(key, []).extend(change.postings)
         return committed
 
-    async def pending(self, merchant: int, before: int, limit: int) -> Sequence[Listed]:
-        """The oldest operations without an answer whose id is below `before`."""
+    async def pending(
+        self, merchant: int, before: int, limit: int, *, after: int = 0
+    ) -> Sequence[Listed]:
+        """The oldest operations without an answer whose id is below `before`, above `after`."""
         waiting = self.waiting.get(merchant, {})
-        return [waiting[each] for each in sorted(waiting) if each < before][:limit]
+        return [waiting[each] for each in sorted(waiting) if after < each < before][:limit]
 
     async def evidence(self, merchant: int, after: int, limit: int) -> Sequence[Evidence]:
         """What rests about the orders whose id is above `after`, oldest first."""

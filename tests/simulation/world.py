@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import partial
 from typing import Final, TypeAlias
 
@@ -17,7 +18,7 @@ from counterfoil.core.merchant import Merchant, Pricing, Terminal
 from counterfoil.core.order import Kind, Operation, Outcome
 from counterfoil.core.ports import Inquiry
 from counterfoil.core.rates import Rate
-from counterfoil.engine.chores import chores
+from counterfoil.engine.chores import UnaskedError, chores
 from counterfoil.engine.orders import Orders
 from counterfoil.engine.perform import Done, Engine, Limits
 from counterfoil.engine.resolve import resolve
@@ -199,13 +200,19 @@ class World:
         if operation is not None and operation.outcome is not Outcome.PENDING:
             self.told.setdefault(operation.id, (order.merchant, order.id, operation))
         if ask.once is not None:
-            first = self.keyed.setdefault((order.merchant, ask.once.key), (order.id, number))
-            if first != (order.id, number):
-                self.faults.append(f"{ask} gave {first}, then {(order.id, number)}")
+            unanswered = operation is not None and operation.outcome is Outcome.PENDING
+            given = (order.id, None if unanswered else number)
+            first = self.keyed.setdefault((order.merchant, ask.once.key), given)
+            if first[1] is None:  # nothing was known then; an automatic charge may have followed
+                first = self.keyed[order.merchant, ask.once.key] = (first[0], given[1])
+            if first[0] != given[0] or (not unanswered and first[1] != given[1]):
+                self.faults.append(f"{ask} gave {first}, then {given}")
 
     async def _chores(self, process: Process) -> None:
         for chore in chores(process.engine):
-            await chore.work()
+            if chore.name == "resolve":  # keys are kept for the whole of a run, whatever the clock
+                with suppress(UnaskedError):
+                    await chore.work()
 
     async def _resolve(self, process: Process) -> None:
         await resolve(process.engine, before=self.clock.now())

@@ -20,6 +20,7 @@ class Code(StrEnum):
     NOTHING_TO_REVERSE = "nothing_to_reverse"
     NOT_CHARGED = "not_charged"
     NOT_DISPUTED = "not_disputed"
+    NOT_SUPPORTED = "not_supported"
     CREDIT_NOT_ENABLED = "credit_not_enabled"
     NO_STORED_CARD = "no_stored_card"
     PAYMENT_NOT_FOUND = "payment_not_found"

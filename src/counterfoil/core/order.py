@@ -71,10 +71,14 @@ class Statement(Record):
 
 
 class Part(Record):
-    """So many minor units of a refund or dispute, taken from one charge."""
+    """So many minor units of a refund or dispute, taken from one charge.
+
+    `home` is what they come to in the accounting currency.
+    """
 
     charge: int
     minor: int
+    home: int
 
 
 class Units(Record):
@@ -100,9 +104,9 @@ class Operation(Record):
     """One instruction about a payment; `ordinal` counts them within the order.
 
     `places` are the units it moves, as line and unit; `released` is authorized money that a final
-    charge lets go of, `let_go` the units of it. `doubted`: the acquirer could not
-    say what became of it, so it is being taken back there; an approval that comes after that no
-    longer counts.
+    charge lets go of, `let_go` the units of it. `charge_next`: once approved it is charged at once.
+    `doubted`: the acquirer could not say what became of it, so it is being taken back there; an
+    approval that comes after that no longer counts.
     """
 
     id: int
@@ -117,6 +121,7 @@ class Operation(Record):
     let_go: tuple[tuple[int, int], ...] = ()
     number: str | None = None
     key: str | None = None
+    charge_next: bool = False
     doubted: bool = False
     closed: int | None = None
     decline: Decline | None = None

@@ -14,7 +14,7 @@ from counterfoil.core.change import Change, KeyUse
 from counterfoil.core.ledger import Posting
 from counterfoil.core.merchant import Credential, Merchant
 from counterfoil.core.money import Money
-from counterfoil.core.order import Kind, Operation, Order, Outcome, Recurring, Secure3d
+from counterfoil.core.order import Kind, Operation, Order, Outcome, Part, Recurring, Secure3d
 from counterfoil.core.rates import Rate
 from counterfoil.core.record import Record
 from counterfoil.core.rules import Standing, standing
@@ -52,7 +52,11 @@ class Original(Record):
 
 
 class Instruction(Record):
-    """What the acquirer is asked. `reference` is our operation's id: unique, and echoed back."""
+    """What the acquirer is asked. `reference` is our operation's id: unique, and echoed back.
+
+    A refund of one charge has that charge as its `original`; one of several has the authorization,
+    and `parts` says how much of each.
+    """
 
     reference: int
     merchant: int
@@ -63,6 +67,7 @@ class Instruction(Record):
     final: bool = False
     card: CardData | None = None
     original: Original | None = None
+    parts: tuple[Part, ...] = ()
     secure3d: Secure3d | None = None
     recurring: Recurring | None = None
 
@@ -229,12 +234,18 @@ class Store(Protocol):
         """A page of closed operations."""
         ...
 
-    async def pending(self, merchant: int, before: int, limit: int) -> Sequence[Listed]:
-        """The oldest operations without an answer whose id is below `before`."""
+    async def pending(
+        self, merchant: int, before: int, limit: int, *, after: int = 0
+    ) -> Sequence[Listed]:
+        """The oldest operations without an answer whose id is below `before`, above `after`."""
         ...
 
     async def evidence(self, merchant: int, after: int, limit: int) -> Sequence[Evidence]:
         """What rests about the orders whose id is above `after`, oldest first."""
+        ...
+
+    async def forget_keys(self, merchant: int, before: int) -> None:
+        """Drop a merchant's idempotency keys that were used before an instant."""
         ...
 
     async def merchants(self) -> Sequence[Merchant]:
@@ -349,5 +360,5 @@ class Ids(Protocol):
     """
 
     def next(self) -> int:
-        """An id greater than every id this process gave before."""
+        """An id at a later instant than every id this process gave before."""
         ...

@@ -8,10 +8,10 @@ the Bizon document's worked figures: 3 % of 9.99 is 0.30, 3 % of 99.99 is 3.00.
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Final
 
-from counterfoil.core.claims import balances
+from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Pricing
 from counterfoil.core.money import Money, digits, divide, share
-from counterfoil.core.order import Kind, Operation, Outcome, Part, Payment, Statement
+from counterfoil.core.order import Kind, Outcome, Part, Payment, Statement
 from counterfoil.core.record import Record
 
 _EXACT: Final = Context(prec=50, rounding=ROUND_HALF_UP)
@@ -30,7 +30,10 @@ _STANDS: Final = {Outcome.APPROVED, Outcome.PENDING}
 
 
 class Terms(Record):
-    """Pricing and exchange rate in force. `rate`: units of `accounting` for one of the order's."""
+    """Pricing and exchange rate in force. `rate`: units of `accounting` for one of the order's.
+
+    No rate: the two are the same currency, or there is no rate (which only some operations need).
+    """
 
     pricing: Pricing
     accounting: str
@@ -48,19 +51,19 @@ def state(
     """The statement of an operation of that kind and amount, should it be approved.
 
     What gives back a charge does so at that charge's own rate, so that the last refund brings back
-    exactly what the charge had brought.
+    exactly what the charge had brought. Raises `Refused(NO_EXCHANGE_RATE)`.
     """
     effect, fee, reserve = _EFFECTS[kind]
-    charges = _charges(payment, parts)
-    if charges:
-        home = sum(_share_of(payment, charge, part, kind) for charge, part in charges)
-        rate, currency = charges[0][0].statement.rate, charges[0][0].statement.currency
-    else:
-        home, rate, currency = minor, terms.rate, terms.accounting
-        if rate is not None:
-            home = convert(
-                Money(minor=minor, currency=payment.amount.currency), currency, rate
-            ).minor
+    home, rate, currency = minor, terms.rate, terms.accounting
+    if parts:
+        charge = next(each for each in payment.log if each.id == parts[0].charge)
+        home = sum(part.home for part in parts)
+        rate, currency = charge.statement.rate, charge.statement.currency
+    elif payment.amount.currency != currency:
+        if rate is None:
+            source = payment.amount.currency
+            raise Refused(Code.NO_EXCHANGE_RATE, source=source, target=currency)
+        home = convert(Money(minor=minor, currency=payment.amount.currency), currency, rate).minor
     held = share(home, terms.pricing.reserve_bps) if reserve else 0
     if kind is Kind.REVERSE:
         held = -_reserve_due(payment, minor)
@@ -82,20 +85,6 @@ def convert(money: Money, currency: str, rate: str) -> Money:
     exact = _EXACT.multiply(Decimal(money.minor), Decimal(rate)).scaleb(scale, _EXACT)
     minor = exact.quantize(Decimal(1), context=_EXACT)
     return Money(minor=int(minor), currency=currency)
-
-
-def _charges(payment: Payment, parts: tuple[Part, ...]) -> list[tuple[Operation, Part]]:
-    by_id = {operation.id: operation for operation in payment.log} if parts else {}
-    return [(by_id[part.charge], part) for part in parts]
-
-
-def _share_of(payment: Payment, charge: Operation, part: Part, kind: Kind) -> int:
-    """A part of a charge in the accounting currency: shares of what is left, so that all sum up."""
-    left = balances(payment)[charge.id]
-    after = left + part.minor if kind is Kind.RECOVER else left - part.minor
-    brought = charge.statement.amount
-    before_home = divide(brought * left, charge.amount.minor)
-    return abs(before_home - divide(brought * after, charge.amount.minor))
 
 
 def _reserve_due(payment: Payment, minor: int) -> int:

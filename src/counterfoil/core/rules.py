@@ -79,11 +79,12 @@ class Standing(StrEnum):
 
 
 class Command(Record):
-    """What a caller wants done. `minor` None: all that the source holds. `final`: let the rest go.
+    """What a caller wants done.
 
-    `charge` names the one charge a refund takes from; `units` the units of lines that move;
-    `allowed` the standings in which the caller's wire permits it; `key` is the caller's idempotency
-    key.
+    `minor` None: all that the source holds. `final`: let the rest go, unless an operation without
+    an answer holds some of it. `charge_next`: charge it once approved. `charge` names the one
+    charge a refund takes from; `units` the units of lines that move; `allowed` the standings in
+    which the caller's wire permits it; `key` is the caller's idempotency key.
     """
 
     kind: Kind
@@ -92,6 +93,7 @@ class Command(Record):
     charge: int | None = None
     units: tuple[Units, ...] = ()
     final: bool = False
+    charge_next: bool = False
     allowed: frozenset[Standing] | None = None
     number: str | None = None
     key: str | None = None
@@ -207,7 +209,7 @@ def begin(order: Order, command: Command, *, stamp: int, terms: Terms) -> tuple[
     if not command.units:
         everything = minor == standing_there
         places = units.reach(order, command.kind, minor, everything=everything)
-    final = command.final and command.kind is Kind.CHARGE
+    final = command.final and command.kind is Kind.CHARGE and not pending(payment)
     operation = Operation(
         id=stamp,
         kind=command.kind,
@@ -220,6 +222,7 @@ def begin(order: Order, command: Command, *, stamp: int, terms: Terms) -> tuple[
         let_go=units.left_behind(order, places) if final else (),
         number=command.number,
         key=command.key,
+        charge_next=command.charge_next,
     )
     return _with(order, payment, (*payment.log, operation)), operation
 

@@ -5,10 +5,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
 from counterfoil.engine.perform import Engine
-from counterfoil.engine.resolve import resolve
+from counterfoil.engine.resolve import Resolved, resolve
 
 SECOND_US: Final = 1_000_000
+KEYS_KEPT_US: Final = 24 * 3600 * SECOND_US  # a repeat later than a day is a new request
 GRACE_S: Final = 5  # beyond the acquirer's own time limit, so that nothing running is disturbed
+
+
+class UnaskedError(Exception):
+    """Operations stay without an answer because their acquirer could not be asked."""
 
 
 class Chore(NamedTuple):
@@ -24,9 +29,23 @@ def chores(engine: Engine) -> Sequence[Chore]:
 
     async def unanswered() -> object:
         age_us = engine.limits.acquirer_ms * 1000 + GRACE_S * SECOND_US
-        return await resolve(engine, before=engine.clock.now() - age_us)
+        return sure(await resolve(engine, before=engine.clock.now() - age_us))
 
-    return (Chore("resolve", 5, unanswered),)
+    async def old_keys() -> object:
+        for merchant in await engine.store.merchants():
+            await engine.store.forget_keys(merchant.id, engine.clock.now() - KEYS_KEPT_US)
+        return None
+
+    return (Chore("resolve", 5, unanswered), Chore("keys", 3600, old_keys))
+
+
+def sure(resolved: Resolved) -> Resolved:
+    """The result, if every operation could be asked about; raises `UnaskedError`."""
+    if resolved.failed:
+        raise UnaskedError(
+            f"{resolved.failed} of {resolved.found} operations cannot be asked about"
+        )
+    return resolved
 
 
 async def run(work: Sequence[Chore], failed: Callable[[str, Exception], None]) -> None:

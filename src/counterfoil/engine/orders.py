@@ -15,6 +15,7 @@ from counterfoil.core.order import (
     Kind,
     Line,
     Location,
+    Operation,
     Order,
     Outcome,
     Payment,
@@ -196,7 +197,7 @@ class Orders:
             return None
         if use.fingerprint != once.fingerprint:
             raise Refused(Code.KEY_REUSED, key=once.key)
-        for _ in range(limits.replay_ms // limits.replay_poll_ms):
+        for _ in range(max(1, limits.replay_ms // limits.replay_poll_ms)):
             order = await store.load(merchant.id, use.order)
             mine = [each for each in order.operations if each.key == once.key]
             if all(each.outcome is not Outcome.PENDING for each in mine):
@@ -231,14 +232,12 @@ class Orders:
         if draft.amount.currency not in merchant.currencies:
             return await self._reject(order, cards, once)
         key = once.key if once else None
-        command = Command(kind=Kind.AUTHORIZE, key=key)
+        at_once = draft.auto_charge or merchant.auto_charge
+        command = Command(kind=Kind.AUTHORIZE, key=key, charge_next=at_once)
         begun, operation = await self.engine.begin(
             merchant, order, lambda _: command, once=once, cards=cards
         )
-        then = None
-        if draft.auto_charge or merchant.auto_charge:
-            then = Command(kind=Kind.CHARGE, final=not merchant.multiple_charges, key=key)
-        return await self.engine.carry_out(merchant, begun, operation, card=data, then=then)
+        return await self.engine.carry_out(merchant, begun, operation, data)
 
     async def _pay_out(
         self,
@@ -256,7 +255,7 @@ class Orders:
         begun, operation = await self.engine.begin(
             merchant, order, lambda _: command, once=once, cards=cards
         )
-        return await self.engine.carry_out(merchant, begun, operation, card=data)
+        return await self.engine.carry_out(merchant, begun, operation, data)
 
     async def _reject(self, order: Order, cards: tuple[SealedCard, ...], once: Once | None) -> Done:
         """Keep an order that the gateway itself refuses."""
@@ -332,6 +331,21 @@ class Orders:
         return card, sealed
 
 
+def reopened(operation: Operation) -> Operation:
+    """The operation as it was before its answer."""
+    return replace(
+        operation,
+        outcome=Outcome.PENDING,
+        closed=None,
+        decline=None,
+        code=None,
+        auth_code=None,
+        rrn=None,
+        arn=None,
+        trace_id=None,
+    )
+
+
 def as_of(order: Order, use: KeyUse) -> Order:
     """The order as it stood when the request of that key was answered: later steps taken off."""
     ends = [each.closed for each in order.operations if each.key == use.key and each.closed]
@@ -342,9 +356,7 @@ def as_of(order: Order, use: KeyUse) -> Order:
         replace(
             payment,
             log=tuple(
-                each
-                if each.closed is None or each.closed <= end
-                else replace(each, outcome=Outcome.PENDING, closed=None)
+                each if each.closed is None or each.closed <= end else reopened(each)
                 for each in payment.log
                 if each.created <= end
             ),

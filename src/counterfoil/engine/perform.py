@@ -8,11 +8,9 @@ Where another step came first the store answers Stale: the order is loaded and d
 crash anywhere leaves at worst a pending operation, which `engine/resolve.py` closes.
 """
 
-import asyncio
-from collections.abc import Callable, Coroutine, Generator, Mapping
-from functools import partial
-from types import coroutine
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Final, assert_never
 
 from counterfoil.core import rules
 from counterfoil.core.answers import Answer, Approved, Declined, Unknown
@@ -21,9 +19,11 @@ from counterfoil.core.change import Change, KeyUse, change
 from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
-from counterfoil.core.order import Kind, Operation, Order, Outcome, instant_of
+from counterfoil.core.money import Money
+from counterfoil.core.order import Kind, Operation, Order, Outcome, Payment, instant_of
 from counterfoil.core.ports import (
     Acquirer,
+    Capability,
     CardData,
     Clock,
     Committed,
@@ -38,6 +38,8 @@ from counterfoil.core.pricing import Terms
 from counterfoil.core.rates import find as find_rate
 from counterfoil.core.record import Record
 from counterfoil.core.rules import Command
+from counterfoil.engine.ability import demand
+from counterfoil.engine.limit import within
 
 TRIES_MAX: Final = 100  # times one step is decided anew; more callers than that wait on one order
 FOLLOWS: Final = {  # the operation that an instruction of this kind follows up
@@ -45,7 +47,6 @@ FOLLOWS: Final = {  # the operation that an instruction of this kind follows up
     Kind.REVERSE: Kind.AUTHORIZE,
     Kind.REFUND: Kind.CHARGE,
 }
-Result = TypeVar("Result")
 Choose = Callable[[Order], Command]
 
 
@@ -67,10 +68,14 @@ class Limits(Record):
 
 
 class Done(Record):
-    """The order after a request, and the last operation it asked for (still pending: no answer)."""
+    """The order after a request, and the last operation it asked for (still pending: no answer).
+
+    `begun` is what began with the end of that operation and is yet to be sent.
+    """
 
     order: Order
     operation: Operation | None = None
+    begun: Operation | None = None
 
 
 class KeyTakenError(Exception):
@@ -116,7 +121,6 @@ class Engine:
     ) -> tuple[Order, Operation]:
         """The order with a new pending operation, durable."""
         terms = await self.terms(merchant, order)
-        stamp = self.ids.next()
         key = None
         if once is not None:
             used = self.clock.now()
@@ -124,7 +128,9 @@ class Engine:
 
         def decide(order: Order) -> Change:
             command = choose(order)
-            begun, born = rules.begin(order, command, stamp=stamp, terms=terms)
+            begun, born = rules.begin(order, command, stamp=self.ids.next(), terms=terms)
+            payment, _ = rules.find(begun, born.id)
+            demand(self.acquirer(merchant, payment.terminal), begun, born)
             return change(begun, born=(born,), cards=cards, key=key)
 
         begun = await self._commit(order, decide)
@@ -136,20 +142,38 @@ class Engine:
         merchant: Merchant,
         order: Order,
         operation: Operation,
-        *,
         card: CardData | None = None,
-        then: Command | None = None,
     ) -> Done:
-        """Send what has begun and finish it; `then` begins in the commit that approves it."""
+        """Send what has begun and finish it, and what began with its approval.
+
+        Whatever goes wrong from here on leaves it pending: money may have moved.
+        """
         payment, _ = rules.find(order, operation.id)
         acquirer = self.acquirer(merchant, payment.terminal)
+        if card is None and Capability.NEEDS_CARD in acquirer.supports:
+            card = await self.card_of(payment, order.merchant)
         answer = await self.ask(acquirer, instruct(order, operation, card))
         if isinstance(answer, Unknown):
             return Done(order=order, operation=operation)
-        done = await self.finish(merchant, order, operation.id, answer, then=then)
-        if done.operation is not None and done.operation.outcome is Outcome.PENDING:
-            return await self.carry_out(merchant, done.order, done.operation)
-        return done
+        try:
+            done = await self.finish(merchant, order, operation.id, answer)
+        except Refused:
+            return Done(order=order, operation=operation)
+        return await self.go_on(merchant, done)
+
+    async def go_on(self, merchant: Merchant, done: Done) -> Done:
+        """Carry out what began when an operation closed, if anything did."""
+        if done.begun is None:
+            return done
+        return await self.carry_out(merchant, done.order, done.begun)
+
+    async def card_of(self, payment: Payment, merchant: int) -> CardData | None:
+        """The card of a payment, opened; None where it has none that is stored."""
+        card = payment.card
+        sealed = None if card is None else await self.store.card(merchant, card.id)
+        if card is None or sealed is None:
+            return None
+        return CardData(pan=self.vault.open(merchant, sealed), card=card)
 
     async def ask(self, acquirer: Acquirer, instruction: Instruction) -> Answer:
         """The acquirer's answer, believed only if it echoes what was asked."""
@@ -164,69 +188,86 @@ class Engine:
             return Unknown(why="timeout")
         except Exception as error:  # noqa: BLE001 (an edge: whatever a connector raises is Unknown)
             return Unknown(why=type(error).__name__)
-        return believed(answer, instruction.reference, instruction)
+        return believed(answer, instruction.reference, instruction.amount)
 
     async def finish(
-        self,
-        merchant: Merchant,
-        order: Order,
-        operation: int,
-        answer: Approved | Declined,
-        *,
-        then: Command | None = None,
+        self, merchant: Merchant, order: Order, operation: int, answer: Approved | Declined
     ) -> Done:
-        """Close the operation; a second answer changes nothing. With `then`, begin what follows."""
-        terms = await self.terms(merchant, order) if then else None
+        """Close the operation; a second answer changes nothing.
+
+        What is to be charged once approved begins in the same commit, whoever brought the answer.
+        """
+        terms = await self.terms(merchant, order)
+        final = not merchant.multiple_charges
 
         def decide(order: Order) -> Change | None:
             finished = rules.finish(order, operation, answer, stamp=instant_of(self.ids.next()))
             if finished is None:
                 return None
             after, closed = finished
-            if then is None or terms is None or closed.outcome is not Outcome.APPROVED:
+            if not closed.charge_next or closed.outcome is not Outcome.APPROVED:
                 return change(after, closed=(closed,))
-            after, born = rules.begin(after, then, stamp=self.ids.next(), terms=terms)
+            following = Command(kind=Kind.CHARGE, final=final, key=closed.key)
+            after, born = rules.begin(after, following, stamp=self.ids.next(), terms=terms)
             return change(after, born=(born,), closed=(closed,))
 
         made = await self._commit(order, decide)
         if made is None:
             now = await self.store.load(order.merchant, order.id)
-            return Done(order=now, operation=rules.find(now, operation)[1])
-        return Done(order=made.order, operation=(made.born or made.closed)[0])
+            return Done(order=now, operation=last_of(now, operation))
+        begun = made.born[0] if made.born else None
+        return Done(order=made.order, operation=made.closed[0], begun=begun)
 
     async def receive(self, inquiry: Inquiry, answer: Answer) -> None:
-        """An answer that came late, or twice: it closes the operation if nothing has yet."""
-        answer = believed(answer, inquiry.reference, inquiry)
-        if isinstance(answer, Unknown):
-            return
+        """An answer that came late, or twice: it closes the operation if nothing has yet.
+
+        Answers to reversals of what is in doubt are read where those are asked (`resolve.py`).
+        """
         merchant = await self.store.merchant(inquiry.merchant)
-        assert merchant is not None
+        if isinstance(answer, Unknown) or inquiry.reference < 0 or merchant is None:
+            return
         order = await self.store.load(inquiry.merchant, inquiry.order)
-        await self.finish(merchant, order, inquiry.reference, answer)
+        _, operation = rules.find(order, inquiry.reference)
+        sure = believed(answer, operation.id, operation.amount)
+        if isinstance(sure, Unknown):
+            return
+        done = await self.finish(merchant, order, operation.id, sure)
+        await self.go_on(merchant, done)
 
     def acquirer(self, merchant: Merchant, terminal: str) -> Acquirer:
-        """The acquirer behind a terminal."""
-        return self.acquirers[merchant.terminal(terminal).connector]
+        """The acquirer behind a terminal; raises `Refused(UNKNOWN_TERMINAL)`."""
+        acquirer = self.acquirers.get(merchant.terminal(terminal).connector)
+        if acquirer is None:
+            raise Refused(Code.UNKNOWN_TERMINAL, terminal=terminal)
+        return acquirer
 
     async def terms(self, merchant: Merchant, order: Order) -> Terms:
-        """Pricing and exchange rate in force now; raises `Refused(NO_EXCHANGE_RATE)`."""
+        """Pricing and exchange rate in force now."""
         terminal = merchant.terminal(order.payments[-1].terminal if order.payments else None)
         home, currency = merchant.accounting_currency, order.amount.currency
         rate = None
         if currency != home:
             known = await self.store.rates_on(self.clock.today().date().isoformat())
-            rate = find_rate(known, currency, home)
+            with suppress(Refused):  # what needs a rate is refused when it is priced
+                rate = find_rate(known, currency, home)
         return Terms(pricing=terminal.pricing or merchant.pricing, accounting=home, rate=rate)
 
-    async def doubt(self, order: Order, operation: int) -> Order:
-        """Make it durable that the operation is being taken back, before anything is sent."""
+    async def doubt(self, order: Order, operation: int) -> Order | None:
+        """Make it durable that the operation is being taken back, before anything is sent.
+
+        None: an answer came first, so there is nothing to take back.
+        """
 
         def decide(order: Order) -> Change | None:
             marked = rules.doubt(order, operation)
             return None if marked is None else change(marked[0], marked=(marked[1],))
 
         made = await self._commit(order, decide)
-        return order if made is None else made.order
+        if made is not None:
+            return made.order
+        now = await self.store.load(order.merchant, order.id)
+        _, was = rules.find(now, operation)
+        return now if was.outcome is Outcome.PENDING else None
 
     async def _commit(
         self, order: Order, decide: Callable[[Order], Change | None]
@@ -243,46 +284,26 @@ class Engine:
                     raise KeyTakenError
                 case Committed.STALE:
                     order = await self.store.load(order.merchant, order.id)
+                case verdict:
+                    assert_never(verdict)
         raise Refused(Code.BUSY)
 
 
-async def within(limit_ms: int, work: Coroutine[Any, None, Result]) -> Result:
-    """What the work gives, or `TimeoutError`; work that never waits costs no timer."""
-    try:
-        waiting_for = work.send(None)
-    except StopIteration as done:
-        result: Result = done.value
-        return result
-    async with asyncio.timeout(limit_ms / 1000):
-        return await _resumed(work, waiting_for)
-
-
-@coroutine
-def _resumed(
-    work: Coroutine[Any, None, Result], waiting_for: object
-) -> Generator[object, None, Result]:
-    """Go on with work that has begun to wait, as `await` would have."""
-    while True:
-        try:
-            yield waiting_for
-        except BaseException as error:  # noqa: BLE001 (what is thrown in here is the work's)
-            step = partial(work.throw, error)
-        else:
-            step = partial(work.send, None)
-        try:
-            waiting_for = step()
-        except StopIteration as done:
-            result: Result = done.value
-            return result
-
-
-def believed(answer: Answer, reference: int, asked: Instruction | Inquiry) -> Answer:
+def believed(answer: Answer, reference: int, amount: Money) -> Answer:
     """The answer, or Unknown where its echo is not what was asked."""
-    if isinstance(answer, Approved) and (
-        answer.reference != reference or answer.amount != asked.amount
-    ):
+    if isinstance(answer, Approved) and (answer.reference != reference or answer.amount != amount):
         return Unknown(why="echo")
     return answer
+
+
+def last_of(order: Order, operation: int) -> Operation:
+    """The operation of that id, or the automatic charge that began when it was approved."""
+    payment, found = rules.find(order, operation)
+    if found.charge_next and found.outcome is Outcome.APPROVED:
+        for each in payment.log:
+            if each.ordinal == found.ordinal + 1:
+                return each
+    return found
 
 
 def instruct(order: Order, operation: Operation, card: CardData | None = None) -> Instruction:
@@ -298,6 +319,7 @@ def instruct(order: Order, operation: Operation, card: CardData | None = None) -
         final=operation.released > 0,
         card=card,
         original=original(order, operation),
+        parts=operation.parts,
         secure3d=payment.secure3d,
         recurring=payment.recurring,
     )
@@ -317,12 +339,17 @@ def inquire(order: Order, operation: Operation) -> Inquiry:
 
 
 def original(order: Order, operation: Operation) -> Original | None:
-    """The approved operation that this one follows up, by the acquirer's own references."""
+    """The approved operation that this one follows up, by the acquirer's own references.
+
+    What takes from several charges goes back to the authorization of them all.
+    """
     wanted = FOLLOWS.get(operation.kind)
     payment, _ = rules.find(order, operation.id)
-    named = operation.parts[0].charge if operation.parts else None
+    named = operation.parts[0].charge if len(operation.parts) == 1 else None
+    if len(operation.parts) > 1:
+        wanted = Kind.AUTHORIZE
     for each in reversed(payment.log):
-        fits = each.id == named if named is not None else each.kind is wanted
+        fits = each.kind is wanted if named is None else each.id == named
         if fits and each.outcome is Outcome.APPROVED:
             return Original(
                 reference=each.id,

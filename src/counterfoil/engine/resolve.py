@@ -6,6 +6,7 @@ it is asked about again until there is an answer. At most one authorization of a
 stands.
 """
 
+import asyncio
 from typing import Final
 
 from counterfoil.core import rules
@@ -15,29 +16,46 @@ from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Kind, Operation, Order, Outcome, id_at
 from counterfoil.core.ports import Acquirer, Capability, Instruction, Listed, Original
 from counterfoil.core.record import Record
+from counterfoil.engine.limit import within
 from counterfoil.engine.perform import Engine, believed, inquire, instruct
 
-RUN: Final = 100  # operations of one merchant looked at in one go
+RUN: Final = 100  # operations of one merchant read at a time
+AT_ONCE: Final = 8  # of them asked about at the same time
 ABSENT: Final = {Decline.ORIGINAL_NOT_FOUND, Decline.ORIGINAL_UNKNOWN, Decline.NOT_RECEIVED}
 REVERSED_IN_DOUBT: Final = {Kind.AUTHORIZE, Kind.CHARGE}
 
 
 class Resolved(Record):
-    """How many operations were found without an answer, and how many of them have one now."""
+    """How many operations had no answer, how many have one now, and how many could not be asked."""
 
     found: int = 0
     closed: int = 0
+    failed: int = 0
 
 
 async def resolve(engine: Engine, *, before: int) -> Resolved:
-    """Ask about every operation begun before that instant that has no answer yet."""
-    found = closed = 0
+    """Ask about every operation begun before that instant that has no answer yet.
+
+    One that cannot even be asked about does not keep the others waiting.
+    """
+    outcomes: list[bool | BaseException] = []
     for merchant in await engine.store.merchants():
-        waiting = await engine.store.pending(merchant.id, id_at(before), RUN)
-        found += len(waiting)
-        for each in waiting:
-            closed += await settle(engine, merchant, each)
-    return Resolved(found=found, closed=closed)
+        after = 0
+        while waiting := await engine.store.pending(merchant.id, id_at(before), RUN, after=after):
+            after = waiting[-1].operation.id
+            for start in range(0, len(waiting), AT_ONCE):
+                outcomes += await asyncio.gather(
+                    *(settle(engine, merchant, each) for each in waiting[start:][:AT_ONCE]),
+                    return_exceptions=True,
+                )
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException) and not isinstance(outcome, Exception):
+            raise outcome  # we are being stopped
+    return Resolved(
+        found=len(outcomes),
+        closed=sum(outcome is True for outcome in outcomes),
+        failed=sum(isinstance(outcome, BaseException) for outcome in outcomes),
+    )
 
 
 async def settle(engine: Engine, merchant: Merchant, listed: Listed) -> bool:
@@ -50,18 +68,20 @@ async def settle(engine: Engine, merchant: Merchant, listed: Listed) -> bool:
     answer = await ask(engine, acquirer, order, operation)
     if isinstance(answer, Unknown):
         return False
-    await engine.finish(merchant, order, operation.id, answer)
+    done = await engine.finish(merchant, order, operation.id, answer)
+    await engine.go_on(merchant, done)
     return True
 
 
 async def ask(engine: Engine, acquirer: Acquirer, order: Order, operation: Operation) -> Answer:
     """What became of it: by inquiry, else by making sure that it does not stand."""
     if Capability.INQUIRE in acquirer.supports and not operation.doubted:
+        asked = acquirer.inquire(inquire(order, operation))
         try:
-            answer = await acquirer.inquire(inquire(order, operation))
+            answer = await within(engine.limits.acquirer_ms, asked)
         except Exception as error:  # noqa: BLE001 (an edge: whatever a connector raises is Unknown)
             answer = Unknown(why=type(error).__name__)
-        answer = believed(answer, operation.id, inquire(order, operation))
+        answer = believed(answer, operation.id, operation.amount)
         if not isinstance(answer, Unknown):
             return answer
     if operation.kind is Kind.REVERSE:
@@ -80,7 +100,10 @@ async def take_back(
     reversal has no operation of its own. Its reference is the operation's, negated, so that it
     can be repeated after a crash and is carried out once.
     """
-    order = await engine.doubt(order, operation.id)
+    doubted = await engine.doubt(order, operation.id)
+    if doubted is None:
+        return Unknown(why="answered")
+    order = doubted
     asked = instruct(order, operation)
     reversal = Instruction(
         reference=-operation.id,

@@ -12,6 +12,7 @@ from counterfoil.core.ports import Evidence, Store, projection
 from counterfoil.core.record import Record
 
 RUN: Final = 500
+Sums = dict[tuple[Account, str], int]
 
 
 class Difference(Record):
@@ -53,14 +54,11 @@ async def verify(store: Store) -> AsyncIterator[Proof]:
     proof = Proof()
     for merchant in await store.merchants():
         proof = replace(proof, merchants=proof.merchants + 1)
-        sums: dict[tuple[Account, str], int] = {}
+        sums: Sums = {}
         after = 0
         while run := await store.evidence(merchant.id, after, RUN):
             after = run[-1].order.id
-            for each in run:
-                for posting in each.postings:
-                    account = (posting.account, posting.currency)
-                    sums[account] = sums.get(account, 0) + posting.minor
+            _add(sums, run)
             proof = _grown(proof, run)
             yield proof
         balances = tuple(
@@ -69,6 +67,12 @@ async def verify(store: Store) -> AsyncIterator[Proof]:
         )
         proof = replace(proof, balances=(*proof.balances, *balances))
     yield proof
+
+
+def _add(sums: Sums, run: Sequence[Evidence]) -> None:
+    for posting in (posting for each in run for posting in each.postings):
+        account = (posting.account, posting.currency)
+        sums[account] = sums.get(account, 0) + posting.minor
 
 
 def _grown(proof: Proof, run: Sequence[Evidence]) -> Proof:
@@ -96,7 +100,9 @@ def differences(evidence: Evidence) -> list[Difference]:
     refolded = _refold(order, log)
     if evidence.version != order.version:
         found.append("the version beside the order is not its own")
-    if evidence.projected != projection(refolded):
+    overdrawn = _overdrawn(refolded)
+    found += overdrawn
+    if not overdrawn and evidence.projected != projection(refolded):
         found.append("a column that lists filter by is not what follows from the order")
     found += _money(refolded, evidence.postings)
     return [Difference(merchant=order.merchant, order=order.id, what=what) for what in found]
@@ -111,13 +117,18 @@ def _refold(order: Order, log: dict[int, Operation]) -> Order:
     return replace(order, payments=payments)
 
 
-def _money(order: Order, rests: tuple[Posting, ...]) -> list[str]:
+def _overdrawn(order: Order) -> list[str]:
     found: list[str] = []
     for payment in order.payments:
         try:
             rules.position(payment)
         except AssertionError:
             found.append(f"payment {payment.id} is overdrawn")
+    return found
+
+
+def _money(order: Order, rests: tuple[Posting, ...]) -> list[str]:
+    found: list[str] = []
     due = [posting for operation in order.operations for posting in postings(operation)]
     if sorted(due, key=_place) != sorted(rests, key=_place):
         found.append("the ledger's entries are not what the operations post")

@@ -16,15 +16,6 @@ from counterfoil.store import rows
 from counterfoil.store import tables as t
 from counterfoil.store.rows import Row
 
-SIZES: Final = (
-    64,
-    32,
-    16,
-    8,
-    4,
-    2,
-    1,
-)  # rows a statement: few shapes to prepare, few steps to take
 SIZES: Final = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)  # rows a statement
 Item = TypeVar("Item")
 

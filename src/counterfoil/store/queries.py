@@ -165,30 +165,6 @@ def posting_rows() -> Query:
 
 
 @cache
-def balances() -> Query:
-    """A merchant's accounts: the sum of postings by account and currency."""
-    p = t.postings
-    return compiled(
-        select(p.c.account, p.c.currency, func.sum(p.c.minor))
-        .where(at(p.c.merchant_id, "merchant"))
-        .group_by(p.c.account, p.c.currency)
-        .order_by(p.c.currency, p.c.account)
-    )
-
-
-@cache
-def unbalanced() -> Query:
-    """Entries of a merchant that do not sum to zero in some currency."""
-    p = t.postings
-    return compiled(
-        select(p.c.operation_id, p.c.currency, func.sum(p.c.minor))
-        .where(at(p.c.merchant_id, "merchant"))
-        .group_by(p.c.operation_id, p.c.currency)
-        .having(func.sum(p.c.minor) != bindparam("zero"))
-    )
-
-
-@cache
 def card() -> Query:
     """One sealed card."""
     c = t.cards
@@ -243,6 +219,7 @@ def pending() -> Query:
             at(o.c.merchant_id, "merchant"),
             o.c.outcome == bindparam("outcome", type_=String),
             o.c.id < bindparam("before", type_=BigInteger),
+            o.c.id > bindparam("after", type_=BigInteger),
         )
         .order_by(o.c.id)
         .limit(bindparam("limit"))

@@ -139,9 +139,12 @@ class SqliteStore:
     async def operations(self, query: OperationQuery) -> Sequence[Listed]:
         return await self._read(lambda connection: lists.operations(connection, query))
 
-    async def pending(self, merchant: int, before: int, limit: int) -> Sequence[Listed]:
+    async def pending(
+        self, merchant: int, before: int, limit: int, *, after: int = 0
+    ) -> Sequence[Listed]:
         query = queries.pending()
-        given = query.bind(merchant=merchant, before=before, limit=limit, outcome=Outcome.PENDING)
+        bounds = {"merchant": merchant, "before": before, "after": after, "limit": limit}
+        given = query.bind(outcome=Outcome.PENDING, **bounds)
         found = await self._read(lambda connection: list(connection.execute(query.sql, given)))
         return [Listed(order=row[0], operation=rows.read_operation(row[1])) for row in found]
 
@@ -149,6 +152,11 @@ class SqliteStore:
         return await self._read(
             lambda connection: lists.evidence(connection, merchant, after, limit)
         )
+
+    async def forget_keys(self, merchant: int, before: int) -> None:
+        query = queries.old_keys()
+        given = query.bind(merchant=merchant, before=before)
+        await self._writer.run_alone(lambda: _run(self._connection, [(query.sql, given)]))
 
     async def merchants(self) -> Sequence[Merchant]:
         return [rows.read_merchant(row) for row in self._all(queries.everything(t.merchants))]

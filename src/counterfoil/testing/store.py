@@ -120,12 +120,14 @@ class MemoryStore:
         found.reverse()
         return found[: query.limit] if query.after is None else found[-query.limit :]
 
-    async def pending(self, merchant: int, before: int, limit: int) -> Sequence[Listed]:
-        """The oldest operations without an answer whose id is below `before`."""
+    async def pending(
+        self, merchant: int, before: int, limit: int, *, after: int = 0
+    ) -> Sequence[Listed]:
+        """The oldest operations without an answer whose id is below `before`, above `after`."""
         found = [
             listed
             for listed in self._of(merchant)
-            if listed.operation.outcome is Outcome.PENDING and listed.operation.id < before
+            if listed.operation.outcome is Outcome.PENDING and after < listed.operation.id < before
         ]
         return found[:limit]
 
@@ -133,6 +135,12 @@ class MemoryStore:
         """What rests about the orders whose id is above `after`, oldest first."""
         wanted = sorted(key for key in self._orders if key[0] == merchant and key[1] > after)
         return [self._evidence(self._orders[key]) for key in wanted[:limit]]
+
+    async def forget_keys(self, merchant: int, before: int) -> None:
+        """Drop a merchant's idempotency keys that were used before an instant."""
+        for mark, use in list(self._keys.items()):
+            if mark[0] == merchant and use.used < before:
+                del self._keys[mark]
 
     async def merchants(self) -> Sequence[Merchant]:
         """Every merchant, by number."""

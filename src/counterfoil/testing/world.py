@@ -37,8 +37,11 @@ class FakeClock:
         self._now += step
 
 
+MICROSECOND = 1 << 8  # in an id
+
+
 class SerialIds:
-    """Ids at the clock's instant, each greater by one than the last while the clock stands."""
+    """Ids at the clock's instant, each a microsecond later than the last while the clock stands."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -46,7 +49,7 @@ class SerialIds:
 
     def next(self) -> int:
         """An id greater than every id given before."""
-        self._last = max(self._last + 1, id_at(self._clock.now()))
+        self._last = max(self._last + MICROSECOND, id_at(self._clock.now()))
         return self._last
 
 

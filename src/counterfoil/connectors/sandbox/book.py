@@ -57,6 +57,7 @@ class Book:
         `alone`: no other process writes on it, so nothing is locked or looked for.
         """
         self._alone = alone
+        self._ragged = False
         self._tape = tape
         self._recent_max = recent_max
         self._recent: OrderedDict[int, Entry] = OrderedDict()
@@ -76,6 +77,9 @@ class Book:
         Raises `OSError`; then nothing is booked.
         """
         if self._alone:
+            if self._ragged:
+                self._tape.cut(self._position)
+                self._ragged = False
             return self._look(entry.reference) or self._append(entry)
         self._tape.lock()
         try:
@@ -133,7 +137,9 @@ class Book:
         rest = self._tape.read(self._position, len(HEAD))
         if rest and not (rest.startswith(HEAD) or HEAD.startswith(rest)):
             raise BookError("the file is not a book of the test bank")
-        self._tape.cut(self._position)  # half a line: its writer died with the machine, unanswered
+        self._ragged = bool(
+            rest
+        )  # half a line: its writer died, unanswered; whoever writes cuts it
         if start:
             self._let_go = max(self._let_go, max(self._recent, default=0))
 

@@ -88,6 +88,7 @@ ERRORS: Final[Mapping[Code, WireError]] = {
     Code.NOTHING_TO_REVERSE: WireError(422, "status", "nothing is left to reverse"),
     Code.NOT_CHARGED: WireError(422, "amount", "nothing is left to refund"),
     Code.NOT_DISPUTED: WireError(422, "status", "the order is not disputed"),
+    Code.NOT_SUPPORTED: WireError(402, None, "The acquirer does not offer {operation}", "rejected"),
     Code.CREDIT_NOT_ENABLED: WireError(402, None, "Credit is not enabled", "rejected"),
     Code.NO_STORED_CARD: WireError(422, "card", "the order has no card that can be charged again"),
     Code.PAYMENT_NOT_FOUND: WireError(422, "status", "the payment does not exist"),

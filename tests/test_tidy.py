@@ -53,6 +53,7 @@ BUDGETS: Final = (
 EDGES: Final = {
     "engine/perform.py": "whatever a connector raises is Unknown, and the operation stays pending",
     "engine/resolve.py": "the same, for an inquiry",
+    "engine/limit.py": "what is thrown into waiting work is the work's to deal with",
     "engine/chores.py": "one failure must not end a chore; it is told of and runs again",
     "store/writer.py": "the writing thread must live; the caller gets whatever it was",
     "dialects/*/routes.py": "the caller gets a failure in the wire's form, the log its cause",

@@ -162,6 +162,7 @@ def test_half_a_line_is_taken_off(path: Path) -> None:
 
 
 def test_half_a_line_is_taken_off_by_who_writes_alone(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b'{"ref')
     book = open_book(path, alone=True)
     book.write(entry(1))

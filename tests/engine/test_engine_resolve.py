@@ -46,7 +46,9 @@ async def lost(desk: Desk, kind: Kind = Kind.AUTHORIZE) -> Order:
 async def doubted(desk: Desk) -> Order:
     """The same, marked as being taken back, the reversal not yet sent: a crash came between."""
     order = await lost(desk)
-    return await desk.engine.doubt(order, order.operations[-1].id)
+    marked = await desk.engine.doubt(order, order.operations[-1].id)
+    assert marked is not None
+    return marked
 
 
 @pytest.mark.parametrize(

@@ -72,28 +72,29 @@ def add(  # noqa: PLR0913 (each is a documented option)
     """
     if not payable(currency):
         raise SettingsError(f"{currency} is no currency of ISO 4217 that can be paid in")
+    made = Merchant(
+        id=0,
+        name=name,
+        currency=currency,
+        accounting_currency=currency,
+        currencies=(currency,),
+        pricing=Pricing(fee_bps=basis_points(fee), reserve_bps=basis_points(reserve)),
+        terminals=(Terminal(name="TERM", descriptor=descriptor),),
+    )
+    show([within(database, lambda parts: _added(parts, made, login))], as_json=json)
 
-    async def act(parts: Parts) -> dict[str, str | int]:
-        if await parts.store.credential("bizon", login) is not None:
-            raise SettingsError(f"the login {login} is taken")
-        made = Merchant(
-            id=parts.ids.next(),
-            name=name,
-            currency=currency,
-            accounting_currency=currency,
-            currencies=(currency,),
-            pricing=Pricing(fee_bps=basis_points(fee), reserve_bps=basis_points(reserve)),
-            terminals=(Terminal(name="TERM", descriptor=descriptor),),
-        )
-        password = secrets.token_urlsafe(24)
-        hashed = parts.vault.hash_secret(password)
-        await parts.store.save_merchant(made)
-        await parts.store.save_credential(
-            Credential(wire="bizon", login=login, merchant=made.id, secret_hash=hashed)
-        )
-        return {"id": made.id, "name": name, "login": login, "password": password}
 
-    show([within(database, act)], as_json=json)
+async def _added(parts: Parts, made: Merchant, login: str) -> dict[str, Cell]:
+    """The merchant saved under a new id, with a password of its own."""
+    if await parts.store.credential("bizon", login) is not None:
+        raise SettingsError(f"the login {login} is taken")
+    number, password = parts.ids.next(), secrets.token_urlsafe(24)
+    hashed = parts.vault.hash_secret(password)
+    await parts.store.save_merchant(replace(made, id=number))
+    await parts.store.save_credential(
+        Credential(wire="bizon", login=login, merchant=number, secret_hash=hashed)
+    )
+    return {"id": number, "name": made.name, "login": login, "password": password}
 
 
 @merchant.command(name="list")

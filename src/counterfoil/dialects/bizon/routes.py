@@ -6,7 +6,6 @@ from typing import Final, TypeVar
 import msgspec
 import structlog
 
-from counterfoil import dialects
 from counterfoil.core.declines import REASONS, Nature
 from counterfoil.core.errors import Refused
 from counterfoil.core.merchant import Merchant
@@ -17,7 +16,8 @@ from counterfoil.core.rates import Rate, shown
 from counterfoil.core.rules import Command, Standing
 from counterfoil.dialects.bizon import queries, schema
 from counterfoil.dialects.bizon.auth import caller
-from counterfoil.dialects.bizon.errors import Failure, Flaw, invalid, refused
+from counterfoil.dialects.bizon.call import NOT_FOUND, Call, order_id
+from counterfoil.dialects.bizon.errors import Failure, refused
 from counterfoil.dialects.bizon.render import (
     BASE,
     FULL,
@@ -27,28 +27,22 @@ from counterfoil.dialects.bizon.render import (
     OperationsOut,
     OrdersOut,
     encode,
-    expands,
     message,
     render_operation,
     render_order,
     stamp,
 )
 from counterfoil.engine.gateway import Gateway
-from counterfoil.engine.perform import Done, Once
+from counterfoil.engine.perform import Done
 from counterfoil.exchange import (
-    BODY_MAX,
     Exchange,
     NoRouteError,
     Reply,
     Routes,
-    TooLargeError,
 )
 from counterfoil.exchange import Handler as Serve
 
-ORDER_DIGITS_MAX: Final = 19
-NOT_FOUND: Final = 404
 UNADDRESSED: Final = {401, NOT_FOUND}  # failures that name no order
-ID_MAX: Final = 2**63 - 1
 UNANSWERED: Final = "No answer from the acquirer yet: read the order later for its outcome"
 
 # The standings in which this wire lets an order be ... (its public status table).
@@ -58,50 +52,6 @@ REVERSIBLE: Final = frozenset({Standing.AUTHORIZED})
 REFUNDABLE: Final = frozenset({Standing.CHARGED, Standing.REFUNDED})
 CREDITABLE: Final = frozenset({Standing.CHARGED, Standing.REFUNDED})
 REBILLABLE: Final = frozenset(Standing) - {Standing.NEW, Standing.WAITING}
-
-
-class Call:
-    """One request of a known project."""
-
-    __slots__ = ("exchange", "gateway", "given", "merchant", "named")
-
-    def __init__(
-        self, exchange: Exchange, gateway: Gateway, merchant: Merchant, named: str
-    ) -> None:
-        self.exchange = exchange
-        self.gateway = gateway
-        self.merchant = merchant
-        self.named = named
-        self.given: schema.Given = {}
-
-    async def read(self, *, empty: bool = False) -> schema.Reader:
-        """The reader of the body."""
-        try:
-            body = await self.exchange.body()
-        except TooLargeError as error:
-            flaw = Flaw("body", f"body may have at most {BODY_MAX} bytes")
-            raise Failure(413, "validation", flaw.message, flaws=[flaw]) from error
-        self.given = schema.read_body(body, empty=empty)
-        return schema.Reader(self.given)
-
-    def once(self) -> Once | None:
-        """The idempotency key, if the caller gave one."""
-        try:
-            return dialects.once(self.exchange, self.gateway.orders, self.given)
-        except dialects.BadKeyError as error:
-            flaw = Flaw("Idempotency-Key", "Idempotency-Key must be 1 to 255 printable characters")
-            raise invalid([flaw]) from error
-
-    def order(self) -> int:
-        """The order's id in the path; what cannot be one is an unknown order."""
-        number = order_id(self.named)
-        if number is None:
-            raise Failure(NOT_FOUND, "validation", "Order not found")
-        return number
-
-    def blocks(self) -> frozenset[str]:
-        """What the caller wants expanded."""
-        return expands(self.exchange.query.get("expand", ""))
 
 
 Row = TypeVar("Row")
@@ -197,8 +147,7 @@ async def charge(call: Call) -> Reply:
 async def reverse(call: Call) -> Reply:
     """PUT /orders/:id/reverse: the whole authorization; an amount means nothing here."""
     await call.read(empty=True)
-    command = Command(kind=Kind.REVERSE, allowed=REVERSIBLE)
-    orders = call.gateway.orders
+    command, orders = Command(kind=Kind.REVERSE, allowed=REVERSIBLE), call.gateway.orders
     return done(await orders.follow_up(call.merchant, call.order(), command, call.once()), call)
 
 
@@ -328,14 +277,6 @@ def paged(
 def answer(body: object, headers: Mapping[str, str] | None = None) -> Reply:
     """A 200."""
     return Reply(200, encode(body), headers or {})
-
-
-def order_id(text: str) -> int | None:
-    """The id an order could have, or None: up to 19 digits."""
-    if text.isascii() and text.isdigit() and len(text) <= ORDER_DIGITS_MAX:
-        number = int(text)
-        return number if number <= ID_MAX else None
-    return None
 
 
 # fmt: off

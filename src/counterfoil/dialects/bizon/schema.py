@@ -1,18 +1,9 @@
-"""Requests: the members of each call as the document names them, read with all their faults.
-
-A reader takes one member out of an object, notes what is wrong with it and goes on, so that all
-faults of a request are answered together. Numbers keep their literal text (`Literal`): an amount
-never passes through a binary float. `null` means absent; members that nobody named are ignored.
-"""
+"""Requests: the members of each call as the document names them."""
 
 import re
-from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
-from urllib.parse import urlsplit
-
-import msgspec
 
 from counterfoil.core.card import Cvv, Pan, expired, parse_pan
 from counterfoil.core.errors import Refused
@@ -20,178 +11,20 @@ from counterfoil.core.merchant import Merchant
 from counterfoil.core.money import Money, payable
 from counterfoil.core.order import Client, Location, Recurring, Secure3d
 from counterfoil.core.ports import Clock
-from counterfoil.dialects.bizon.errors import Flaw, invalid
+from counterfoil.dialects.bizon.errors import Flaw
+from counterfoil.dialects.bizon.reading import TEXT_MAX, Reader
 from counterfoil.engine.orders import Draft, NewCard
 
-TEXT_MAX: Final = 255
 SEGMENT_MAX: Final = 64
 CUSTOM_FIELDS_MAX: Final = 10
 HOLDER: Final = range(2, 41)
 DESCRIPTOR_MERCHANT_MAX: Final = 22
 DESCRIPTOR_MAX: Final = 37
 MONTHS: Final = range(1, 13)
-AMOUNT: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?", re.ASCII)
 CVV: Final = re.compile(r"[0-9]{3,4}", re.ASCII)
 YEAR: Final = re.compile(r"[0-9]{4}", re.ASCII)
 MONTH: Final = re.compile(r"[0-9]{1,2}", re.ASCII)
 COUNTRY: Final = re.compile(r"[A-Z]{2}", re.ASCII)
-FLAGS: Final[Mapping[object, bool]] = {
-    "0": False,
-    "1": True,
-    "false": False,
-    "true": True,
-}
-MEMBER: Final = re.compile(rb'"(?:[^"\\]|\\.)*"\s*(:)?')
-
-
-class Literal(str):
-    """A JSON number with a point or exponent, as it was written."""
-
-    __slots__ = ()
-
-
-Given = Mapping[str, object]
-_decode: Final = msgspec.json.Decoder(float_hook=Literal).decode
-
-
-def read_body(body: bytes, *, empty: bool = False) -> Given:
-    """The members of a request's body; raises `Failure` where it is not a JSON object.
-
-    `empty`: this call may come without one. Two members of one name are a fault: which one counts
-    is not for us to choose where money moves (RFC 8259, section 4).
-    """
-    if empty and not body.strip():
-        return {}
-    try:
-        given = _decode(body)
-    except (ValueError, RecursionError):
-        raise invalid([Flaw("body", "body must be JSON")]) from None
-    if not isinstance(given, dict):
-        raise invalid([Flaw("body", "body must be a JSON object")])
-    kept = _members(given)
-    # As many colons as members: none was dropped. Else some stand in texts, and we look closer.
-    if body.count(b":") != kept and sum(map(bool, MEMBER.findall(body))) != kept:
-        raise invalid([Flaw("body", "body must not name a member twice")])
-    return given
-
-
-def _members(value: object) -> int:
-    """How many members the decoder kept; where more were written, one was named twice."""
-    if isinstance(value, dict):
-        return len(value) + sum(map(_members, value.values()))
-    if isinstance(value, list):
-        return sum(map(_members, value))
-    return 0
-
-
-class Reader:
-    """An object's members, read one by one; `flaws` is shared by the readers of inner objects."""
-
-    def __init__(self, given: Given, path: str = "", flaws: list[Flaw] | None = None) -> None:
-        self.given = given
-        self.path = path
-        self.flaws: list[Flaw] = [] if flaws is None else flaws
-
-    def fault(self, name: str, message: str) -> None:
-        """Note what is wrong with a member; the message continues its path."""
-        self.flaws.append(Flaw(self.path + name, f"{self.path}{name} {message}"))
-
-    def finish(self, order: int | None = None) -> None:
-        """Raise `Failure` if anything was wrong."""
-        if self.flaws:
-            raise invalid(self.flaws, order)
-
-    def inner(self, name: str) -> "Reader":
-        """The reader of an object inside this one; of an empty one where it is absent."""
-        given = self.given.get(name)
-        if given is None or given == []:  # some clients write an empty object as an empty list
-            return Reader({}, f"{self.path}{name}.", self.flaws)
-        if not isinstance(given, dict):
-            self.fault(name, "must be an object")
-            return Reader({}, f"{self.path}{name}.", [])  # what is missing inside is no news
-        return Reader(given, f"{self.path}{name}.", self.flaws)
-
-    def block(self, name: str) -> "Reader | None":
-        """The reader of an optional object inside this one, or None."""
-        return self.inner(name) if self.given.get(name) else None
-
-    def scalar(self, name: str) -> str | None:
-        """A member as text; numbers as their decimal text."""
-        if self.given.get(name) is None:
-            return None
-        value = self.quietly(name)
-        if value is None:
-            self.fault(name, "must be text")
-        return value
-
-    def quietly(self, name: str) -> str | None:
-        """A member as text, or None where it is none; the caller says what is wrong with that."""
-        value = self.given.get(name)
-        if isinstance(value, str) and "\0" not in value:
-            return value
-        if isinstance(value, int) and not isinstance(value, bool):
-            return str(value)
-        return None
-
-    def text(self, name: str, longest: int = TEXT_MAX) -> str | None:
-        """A text of so many characters at most."""
-        if self.given.get(name) is None:
-            return None
-        value = self.scalar(name)
-        if value is not None and len(value) > longest:
-            self.fault(name, f"may have at most {longest} characters")
-            return None
-        return value
-
-    def required(self, name: str) -> bool:
-        """Whether the member is there; if not, that is noted."""
-        if self.given.get(name) is not None and self.given.get(name) != "":
-            return True
-        self.fault(name, "is required")
-        return False
-
-    def flag(self, name: str) -> bool | None:
-        """A flag in any of its forms: 0, 1, true, false, and the same as text."""
-        value = self.given.get(name)
-        if value is None or value == "":
-            return None
-        found = FLAGS.get(str(value).lower())
-        if found is None:
-            self.fault(name, "must be 0 or 1")
-        return found
-
-    def address(self, name: str) -> str | None:
-        """An absolute http or https address."""
-        value = self.text(name, 2048)
-        if not value:
-            return None
-        try:
-            parts = urlsplit(value)
-            good = parts.scheme in {"http", "https"} and bool(parts.hostname)
-        except ValueError:
-            good = False
-        if not good:
-            self.fault(name, "must be an absolute http or https address")
-            return None
-        return value
-
-    def amount(self, name: str = "amount", *, required: bool = True) -> str | None:
-        """An amount's decimal text, above zero; what its currency makes of it comes later."""
-        if self.given.get(name) is None and not required:
-            return None
-        if not self.required(name):
-            return None
-        value = self.given[name]
-        number = isinstance(value, int | str) and not isinstance(value, bool)
-        written = str(value) if number else ""
-        if AMOUNT.fullmatch(written) is None or not written.strip("0."):
-            self.fault(
-                name,
-                "must be a number above zero, with at most two decimals "
-                "and twelve digits before them",
-            )
-            return None
-        return written
 
 
 def money(reader: Reader, written: str | None, currency: str | None) -> Money | None:

@@ -29,7 +29,8 @@ class Settings(Record):
     beside it. `worker`: this process's number, 0 to 255; it is part of every id.
     `acquirer_timeout_ms`: how long an answer is waited for. `sandbox_latency_ms` and
     `sandbox_late_ms`: how slow the test bank is, and how late its late answers come.
-    `log_level`: debug, info, warning or error.
+    `connectors`: settings of other acquirers, `name.option=value` separated by blanks. `log_level`:
+    debug, info, warning or error.
     """
 
     host: str = "127.0.0.1"
@@ -42,7 +43,20 @@ class Settings(Record):
     acquirer_timeout_ms: int = 20_000
     sandbox_latency_ms: int = 0
     sandbox_late_ms: int = 30_000
+    connectors: str = ""
     log_level: str = "info"
+
+    def options(self, connector: str) -> tuple[tuple[str, str], ...]:
+        """The settings of one acquirer, as pairs; raises `SettingsError`."""
+        found: list[tuple[str, str]] = []
+        for word in self.connectors.split():
+            name, equals, value = word.partition("=")
+            owner, dot, option = name.partition(".")
+            if not (equals and dot and owner and option):
+                raise SettingsError(f"connectors: {word!r} is not name.option=value")
+            if owner == connector:
+                found.append((option, value))
+        return tuple(found)
 
     @property
     def path(self) -> Path:

@@ -75,17 +75,7 @@ async def parts(settings: Settings, clock: Clock | None = None) -> AsyncIterator
     try:
         ids = WorkerIds(clock, settings.worker, await _newest(store))
         vault = await _vault(settings, store, ids)
-        options = {
-            "sandbox": (
-                ("latency_ms", str(settings.sandbox_latency_ms)),
-                ("late_ms", str(settings.sandbox_late_ms)),
-                ("alone", "yes"),  # one process serves the embedded database
-            )
-        }
-        for connector in connectors.found():
-            own = options.get(connector.name, ())
-            place = Place(folder=path.parent, stem=path.stem, options=own)
-            acquirers[connector.name] = connector.open(place)
+        acquirers |= await _acquirers(settings, store)
         made = Parts(
             settings=settings,
             store=store,
@@ -180,6 +170,25 @@ def master_key(settings: Settings, *, create: bool) -> MasterKey:
 def master_at(path: Path) -> MasterKey:
     """The master key in a file; raises `VaultError` where it is not safe."""
     return master_from_file(path)
+
+
+async def _acquirers(settings: Settings, store: Store) -> dict[str, Acquirer]:
+    """The test bank, and every acquirer that a terminal names or that has settings of its own."""
+    named = {terminal.connector for each in await store.merchants() for terminal in each.terminals}
+    opened: dict[str, Acquirer] = {}
+    for connector in connectors.found():
+        options = settings.options(connector.name)
+        if connector.name == "sandbox":
+            options = (
+                ("latency_ms", str(settings.sandbox_latency_ms)),
+                ("late_ms", str(settings.sandbox_late_ms)),
+                ("alone", "yes"),  # one process serves the embedded database
+            )
+        elif not options and connector.name not in named:
+            continue
+        place = Place(folder=settings.path.parent, stem=settings.path.stem, options=options)
+        opened[connector.name] = connector.open(place)
+    return opened
 
 
 async def _newest(store: Store) -> int:

@@ -87,9 +87,9 @@ class Sandbox:
         if instruction.card is not None:
             return BY_CARD.get(instruction.card.pan.reveal(), DEFAULT)
         if instruction.original is not None:
-            original = self.book.find(instruction.original.reference)
-            if original is not None and original.script is not None:
-                return BY_NAME.get(original.script, DEFAULT)
+            script = self.book.script(instruction.original.reference)
+            if script is not None:
+                return BY_NAME.get(script, DEFAULT)
         return DEFAULT
 
     async def _misbehave(

@@ -18,6 +18,8 @@ from counterfoil.core.order import Kind, Outcome
 from counterfoil.core.record import Record
 
 RECENT_MAX: Final = 20_000  # entries in memory: a second of the fastest load, a few megabytes
+SCRIPTS_MAX: Final = 50_000  # references kept in memory by which later operations misbehave
+SCRIPT: Final = b'"script":'
 LINE_BYTES: Final = 256  # about the length of a line; none is longer than twice this
 BLOCK_BYTES: Final = 1 << 18  # read at a time
 HEAD: Final = b'{"reference":'
@@ -62,6 +64,8 @@ class Book:
         self._recent_max = recent_max
         self._recent: OrderedDict[int, Entry] = OrderedDict()
         self._let_go = 0  # no reference above this has left memory
+        self._scripts: OrderedDict[int, str] = OrderedDict()
+        self._scripts_let_go = 0  # the same for the references that misbehave
         self._position = 0  # what the tape holds up to here is in memory, or has been
         self._encode = msgspec.json.Encoder().encode
         self._decode = msgspec.json.Decoder(Entry).decode
@@ -104,6 +108,16 @@ class Book:
             entry = self._look(reference)
         return entry
 
+    def script(self, reference: int) -> str | None:
+        """The row of the table by which what follows that reference misbehaves, if one does."""
+        if not self._alone:
+            self._catch_up()
+        found = self._scripts.get(reference)
+        if found is None and reference <= self._scripts_let_go:
+            entry = self._look(reference)
+            found = None if entry is None else entry.script
+        return found
+
     def entries(self) -> Iterator[Entry]:
         """Every entry booked so far, oldest first, read as it is asked for."""
         for line in self._lines(0, self._tape.size()):
@@ -137,11 +151,12 @@ class Book:
         rest = self._tape.read(self._position, len(HEAD))
         if rest and not (rest.startswith(HEAD) or HEAD.startswith(rest)):
             raise BookError("the file is not a book of the test bank")
-        self._ragged = bool(
-            rest
-        )  # half a line: its writer died, unanswered; whoever writes cuts it
+        self._ragged = bool(rest)  # half a line: its writer died unanswered; who writes cuts it
         if start:
             self._let_go = max(self._let_go, max(self._recent, default=0))
+            for line in self._lines(0, start):
+                if SCRIPT in line:
+                    self._remember(self._decoded(line))
 
     def _catch_up(self) -> int:
         """Take in what others wrote; gives how many bytes are left that are no whole line."""
@@ -158,7 +173,15 @@ class Book:
             return self._search(reference)
         return entry
 
+    def _remember(self, entry: Entry) -> None:
+        if entry.script is not None:
+            self._scripts[entry.reference] = entry.script
+            if len(self._scripts) > SCRIPTS_MAX:
+                gone, _ = self._scripts.popitem(last=False)
+                self._scripts_let_go = max(self._scripts_let_go, gone)
+
     def _keep(self, entry: Entry) -> None:
+        self._remember(entry)
         self._recent[entry.reference] = entry
         if len(self._recent) > self._recent_max:
             gone, _ = self._recent.popitem(last=False)

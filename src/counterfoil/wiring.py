@@ -66,8 +66,13 @@ class Parts:
 
 
 @asynccontextmanager
-async def parts(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Parts]:
-    """Everything open and ready, closed at the end; raises `SettingsError`, `VaultError`."""
+async def parts(
+    settings: Settings, clock: Clock | None = None, *, serving: bool = False
+) -> AsyncIterator[Parts]:
+    """Everything open and ready, closed at the end; raises `SettingsError`, `VaultError`.
+
+    `serving`: this process is the one that serves the embedded database.
+    """
     path = settings.path
     clock = clock or SystemClock(clock_file(path))
     store = await open_store(path)
@@ -75,7 +80,7 @@ async def parts(settings: Settings, clock: Clock | None = None) -> AsyncIterator
     try:
         ids = WorkerIds(clock, settings.worker, await _newest(store))
         vault = await _vault(settings, store, ids)
-        acquirers |= await _acquirers(settings, store)
+        acquirers |= await _acquirers(settings, store, serving=serving)
         made = Parts(
             settings=settings,
             store=store,
@@ -97,7 +102,7 @@ async def parts(settings: Settings, clock: Clock | None = None) -> AsyncIterator
 async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Served]:
     """The application, with its chores running."""
     log = structlog.get_logger()
-    async with parts(settings, clock) as made:
+    async with parts(settings, clock, serving=True) as made:
         working = asyncio.create_task(
             chores.run(
                 [*chores.chores(made.engine), *_watch(made)],
@@ -172,7 +177,7 @@ def master_at(path: Path) -> MasterKey:
     return master_from_file(path)
 
 
-async def _acquirers(settings: Settings, store: Store) -> dict[str, Acquirer]:
+async def _acquirers(settings: Settings, store: Store, *, serving: bool) -> dict[str, Acquirer]:
     """The test bank, and every acquirer that a terminal names or that has settings of its own."""
     named = {terminal.connector for each in await store.merchants() for terminal in each.terminals}
     opened: dict[str, Acquirer] = {}
@@ -182,7 +187,7 @@ async def _acquirers(settings: Settings, store: Store) -> dict[str, Acquirer]:
             options = (
                 ("latency_ms", str(settings.sandbox_latency_ms)),
                 ("late_ms", str(settings.sandbox_late_ms)),
-                ("alone", "yes"),  # one process serves the embedded database
+                *((("alone", "yes"),) if serving else ()),
             )
         elif not options and connector.name not in named:
             continue

@@ -22,6 +22,7 @@ class SystemClock:
     def __init__(self, offset_file: Path | None = None) -> None:
         self._file = offset_file
         self._offset_us = 0
+        self._second, self._today = 0, EPOCH
         self.look()
 
     def now(self) -> int:
@@ -29,8 +30,11 @@ class SystemClock:
         return time_ns() // 1000 + self._offset_us
 
     def today(self) -> datetime:
-        """The same instant as an aware UTC datetime."""
-        return EPOCH + timedelta(microseconds=self.now())
+        """The same second as an aware UTC datetime."""
+        second = self.now() // SECOND_US
+        if second != self._second:
+            self._second, self._today = second, EPOCH + timedelta(seconds=second)
+        return self._today
 
     def look(self) -> None:
         """Read the offset again."""

@@ -15,7 +15,8 @@ from counterfoil.core.record import Record
 NUMBER: Final = re.compile(r"[0-9]{12,19}", re.ASCII)
 CHECK_DIGITS: Final = re.compile(r"[0-9]{3,4}", re.ASCII)
 LATEST_ZONE: Final = timedelta(hours=12)  # a month is over everywhere on Earth at UTC-12
-DOUBLED: Final = str.maketrans("0123456789", "0246813579")
+DOUBLED: Final = bytes.maketrans(b"0123456789", b"0246813579")
+ZERO: Final = ord("0")
 
 
 class Masked:
@@ -199,8 +200,9 @@ TEST_BINS: Final[Mapping[str, Bin]] = {
 
 def luhn(number: str) -> bool:
     """Whether the check digit is right. Source: ISO/IEC 7812-1, annex B."""
-    plain, doubled = number[-1::-2], number[-2::-2].translate(DOUBLED)
-    return (sum(map(int, plain)) + sum(map(int, doubled))) % 10 == 0
+    digits = number.encode()
+    total = sum(digits[-1::-2]) + sum(digits[-2::-2].translate(DOUBLED))
+    return (total - ZERO * len(digits)) % 10 == 0
 
 
 def _prefix_table() -> dict[str, Brand]:

@@ -349,7 +349,7 @@ class Clock(Protocol):
         ...
 
     def today(self) -> datetime:
-        """The same instant as an aware UTC datetime."""
+        """The same second as an aware UTC datetime."""
         ...
 
 

@@ -111,6 +111,8 @@ def position(payment: Payment) -> Position:
     """
     stands = _EMPTY.copy()
     stands[Bucket.OPEN] = payment.amount.minor
+    if not payment.log:
+        return stands
     held = 0
     for operation in payment.log:
         rule, minor = RULES[operation.kind], operation.amount.minor
@@ -178,6 +180,8 @@ def open_amount(order: Order) -> int:
     """Minor units of the order that no payment has collected, holds or is about to."""
     taken = 0
     for payment in order.payments:
+        if not payment.log:
+            continue
         stands = position(payment)
         taken += payment.amount.minor - stands[Bucket.OPEN] - stands[Bucket.REVERSED]
     return order.amount.minor - taken

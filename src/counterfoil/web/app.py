@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from counterfoil.core.ports import Store
 from counterfoil.exchange import Exchange, Handler, Reply
 
+JSON: Final = b"application/json"
 PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -78,12 +79,9 @@ class Served:
 
 async def reply(send: Send, answer: Reply) -> None:
     """Send an answer."""
-    headers = [
-        (b"content-length", b"%d" % len(answer.body)),
-        (b"content-type", answer.content_type.encode()),
-    ]
-    headers += [
-        (name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()
-    ]
+    kind = JSON if answer.content_type == "application/json" else answer.content_type.encode()
+    headers = [(b"content-length", b"%d" % len(answer.body)), (b"content-type", kind)]
+    for name, value in answer.headers.items():
+        headers.append((name.encode("latin-1"), value.encode("latin-1")))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})

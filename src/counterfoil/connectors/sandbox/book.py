@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from counterfoil.connectors.sandbox.tape import File, Memory, Tape
+from counterfoil.connectors.sandbox.tape import File, Mapped, Memory, Tape
 from counterfoil.core.order import Kind, Outcome
 from counterfoil.core.record import Record
 
@@ -69,11 +69,7 @@ class Book:
         self._position = 0  # what the tape holds up to here is in memory, or has been
         self._encode = msgspec.json.Encoder().encode
         self._decode = msgspec.json.Decoder(Entry).decode
-        tape.lock()
-        try:
-            self._begin()
-        finally:
-            tape.unlock()
+        self._begin()
 
     def write(self, entry: Entry) -> Entry:
         """The entry that stands: this one, now booked, or the one its reference already has.
@@ -217,12 +213,18 @@ class Book:
 def open_book(path: Path | None, *, alone: bool = False) -> Book:
     """The book in that file, which is made where it is missing; None: in memory.
 
-    Raises `OSError`, or `BookError` where the file is something else.
+    Raises `OSError`, or `BookError` where the file is something else, or another process writes it
+    and this one wants to be `alone`.
     """
     if path is None:
         return Book(Memory())
     path.parent.mkdir(parents=True, exist_ok=True)
-    tape = File(path)
+    try:
+        tape = Mapped(path) if alone else File(path)
+    except BlockingIOError as error:
+        raise BookError(
+            f"another process writes {path}: is the gateway running already?"
+        ) from error
     try:
         return Book(tape, alone=alone)
     except BookError:

@@ -7,8 +7,11 @@ that a full disk cut short is taken off again.
 import errno
 import fcntl
 import os
+from mmap import mmap
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
+
+ROOM_BYTES: Final = 1024 * 1024  # by which a mapped file grows
 
 
 class Tape(Protocol):
@@ -58,12 +61,16 @@ class File:
         fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def size(self) -> int:
-        """How many bytes there are."""
-        return os.fstat(self._descriptor).st_size
+        """How many bytes are written: a writer that was killed leaves zero bytes after them."""
+        size = os.fstat(self._descriptor).st_size
+        while size and os.pread(self._descriptor, 1, size - 1) == b"\0":
+            start = max(0, size - ROOM_BYTES)
+            size = start + len(os.pread(self._descriptor, size - start, start).rstrip(b"\0"))
+        return size
 
     def read(self, start: int, count: int) -> bytes:
-        """At most so many bytes from there."""
-        return os.pread(self._descriptor, count, start)
+        """At most so many bytes from there, of those written."""
+        return os.pread(self._descriptor, count, start).rstrip(b"\0")
 
     def append(self, line: bytes) -> None:
         """Write at the end in one piece; call it under the lock."""
@@ -80,6 +87,55 @@ class File:
         """Close the file."""
         os.close(self._descriptor)
         self._descriptor = -1  # the number may soon be another file's
+
+
+class Mapped(File):
+    """A file that one process alone writes, through memory: no call into the system for a line.
+
+    What was written survives the death of the process, as with a file. The file is longer than what
+    is written, by zero bytes; they are cut off when it is closed, or by whoever opens it next.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises `BlockingIOError` where another process writes the file."""
+        super().__init__(path)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # until this process ends
+        self._end = super().size()
+        self._map = self._grown()
+
+    def lock(self) -> None:
+        """It is locked as long as it is open."""
+
+    def unlock(self) -> None:
+        """Nobody else is let in."""
+
+    def size(self) -> int:
+        """How many bytes are written."""
+        return self._end
+
+    def append(self, line: bytes) -> None:
+        """Write at the end."""
+        if self._end + len(line) > len(self._map):
+            self._map.close()
+            self._map = self._grown()
+        self._map[self._end : self._end + len(line)] = line
+        self._end += len(line)
+
+    def cut(self, size: int) -> None:
+        """Take off what is beyond."""
+        self._map[size : self._end] = bytes(self._end - size)
+        self._end = size
+
+    def close(self) -> None:
+        """Cut off the zero bytes, and close the file."""
+        self._map.close()
+        os.ftruncate(self._descriptor, self._end)
+        super().close()
+
+    def _grown(self) -> mmap:
+        size = (self._end // ROOM_BYTES + 2) * ROOM_BYTES  # a line is far shorter than the room
+        os.ftruncate(self._descriptor, size)
+        return mmap(self._descriptor, size)
 
 
 class Memory:

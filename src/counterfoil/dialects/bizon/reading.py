@@ -54,10 +54,9 @@ def read_body(body: bytes, *, empty: bool = False) -> Given:
 def _members(value: object) -> int:
     """How many members the decoder kept; where more were written, one was named twice."""
     if isinstance(value, dict):
-        return len(value) + sum(map(_members, value.values()))
-    if isinstance(value, list):
-        return sum(map(_members, value))
-    return 0
+        inner = [each for each in value.values() if isinstance(each, dict | list)]
+        return len(value) + sum(map(_members, inner))
+    return sum(map(_members, value)) if isinstance(value, list) else 0
 
 
 class Reader:

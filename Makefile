@@ -55,6 +55,9 @@ cover: dev ## branch coverage of core and engine
 soak: dev ## the long form of races, kills and simulation
 	@$(BIN)/pytest -m soak --timeout 0 $(ARGS)
 
+fuzz: dev ## random input for as long as it is given
+	@$(BIN)/pytest -m fuzz --timeout 0 $(ARGS)
+
 bench: dev ## this machine against its own floor
 	@$(BIN)/counterfoil bench $(ARGS)
 

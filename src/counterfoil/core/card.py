@@ -5,7 +5,7 @@ The plain number is asked for by name (`reveal`), in the vault and at a connecto
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from hmac import compare_digest
 from typing import Final, NoReturn
@@ -261,8 +261,13 @@ def describe(
 
 
 def expired(month: int, year: int, now: datetime) -> bool:
-    """Whether the card's last month is over everywhere on Earth; `year` has four digits."""
-    there = now.astimezone(UTC) - LATEST_ZONE
+    """Whether the card's last month is over everywhere on Earth.
+
+    `year` has four digits; `now` is in UTC.
+    """
+    if (year, month) >= (now.year, now.month):
+        return False
+    there = now - LATEST_ZONE
     return (year, month) < (there.year, there.month)
 
 

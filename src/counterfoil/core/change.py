@@ -59,8 +59,9 @@ def change(
         told.append((Event.ORDER_REJECTED, None))
     before = 0
     if told:
-        ends = sum(each.outcome is not Outcome.PENDING for each in order.operations)
-        before = ends - len(closed)
+        before = -len(closed)
+        for each in order.operations:
+            before += each.outcome is not Outcome.PENDING
     return Change(
         order=replace(order, version=order.version + 1),
         expects=order.version,
@@ -69,8 +70,10 @@ def change(
         marked=marked,
         postings=entries,
         notices=tuple(
-            Notice(order=order.id, sequence=before + place, event=event, operation=operation)
-            for place, (event, operation) in enumerate(told, start=1)
+            [
+                Notice(order=order.id, sequence=before + place, event=event, operation=operation)
+                for place, (event, operation) in enumerate(told, start=1)
+            ]
         ),
         cards=cards,
         key=key,

@@ -37,6 +37,8 @@ def postings(operation: Operation) -> tuple[Posting, ...]:
     statement = operation.statement
     if operation.outcome is not Outcome.APPROVED:
         return ()
+    if statement.rate is None and not (statement.amount or statement.reserve):
+        return ()  # a fee is only ever taken of an amount
     home = statement.currency
     lines = [
         (Account.FEE, home, statement.fee),

@@ -131,10 +131,12 @@ def position(payment: Payment) -> Position:
 
 def settled(payment: Payment) -> Position:
     """The position as if nothing were pending: what is being tried still stands where it was."""
-    stands = dict(position(payment))
+    stands = position(payment)
     for operation in payment.log:
         if operation.outcome is Outcome.PENDING:
-            stands[RULES[operation.kind].source] += operation.amount.minor + operation.released
+            held = operation.amount.minor + operation.released
+            source = RULES[operation.kind].source
+            stands = {**stands, source: stands[source] + held}
     return stands
 
 
@@ -164,13 +166,15 @@ def standing(order: Order) -> Standing:
     """The order's position in one word, over all its payments."""
     if order.closed is not None:
         return Standing.REJECTED
-    stands = [settled(payment) for payment in order.payments]
-    for bucket, word in _BY_BUCKET:
-        if any(each[bucket] for each in stands):
-            return word
     log = order.operations
-    if any(operation.outcome is Outcome.PENDING for operation in log):
-        return Standing.WAITING
+    stands = [settled(payment) for payment in order.payments] if log else []
+    for bucket, word in _BY_BUCKET:
+        for each in stands:
+            if each[bucket]:
+                return word
+    for operation in log:
+        if operation.outcome is Outcome.PENDING:
+            return Standing.WAITING
     if log and log[-1].decline is not None:
         return _BY_NATURE[REASONS[log[-1].decline].nature]
     return Standing.WAITING if order.payments else Standing.NEW
@@ -262,8 +266,7 @@ def finish(
             code=answer.code or reason.code,
             rrn=answer.rrn,
         )
-    log = tuple(closed if each.id == operation else each for each in payment.log)
-    return _with(order, payment, log), closed
+    return _with(order, payment, _exchanged(payment, closed)), closed
 
 
 def doubt(order: Order, operation: int) -> tuple[Order, Operation] | None:
@@ -272,8 +275,7 @@ def doubt(order: Order, operation: int) -> tuple[Order, Operation] | None:
     if was.outcome is not Outcome.PENDING or was.doubted:
         return None
     marked = replace(was, doubted=True)
-    log = tuple(marked if each.id == operation else each for each in payment.log)
-    return _with(order, payment, log), marked
+    return _with(order, payment, _exchanged(payment, marked)), marked
 
 
 def find(order: Order, operation: int) -> tuple[Payment, Operation]:
@@ -327,6 +329,13 @@ def _amount(order: Order, command: Command, available: int, places: tuple[units.
     if minor <= 0 or (command.minor is not None and minor != command.minor):
         raise Refused(Code.MALFORMED_AMOUNT)
     return minor
+
+
+def _exchanged(payment: Payment, operation: Operation) -> tuple[Operation, ...]:
+    """The payment's log with that operation as it is now."""
+    if payment.log[-1].id == operation.id:
+        return (*payment.log[:-1], operation)
+    return tuple(operation if each.id == operation.id else each for each in payment.log)
 
 
 def _with(order: Order, payment: Payment, log: tuple[Operation, ...]) -> Order:

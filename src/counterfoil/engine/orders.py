@@ -79,7 +79,7 @@ class Orders:
             order, data, sealed = self._prepare(merchant, draft, card)
             return await self._collect(merchant, draft, order, data, (sealed,), once)
 
-        return await self.once(merchant, once, act)
+        return await (act() if once is None else self.once(merchant, once, act))
 
     async def rebill(
         self,

@@ -197,15 +197,17 @@ class Engine:
 
         What is to be charged once approved begins in the same commit, whoever brought the answer.
         """
-        terms = await self.terms(merchant, order)
         final = not merchant.multiple_charges
+        terms = None
+        if rules.find(order, operation)[1].charge_next:
+            terms = await self.terms(merchant, order)
 
         def decide(order: Order) -> Change | None:
             finished = rules.finish(order, operation, answer, stamp=instant_of(self.ids.next()))
             if finished is None:
                 return None
             after, closed = finished
-            if not closed.charge_next or closed.outcome is not Outcome.APPROVED:
+            if terms is None or closed.outcome is not Outcome.APPROVED:
                 return change(after, closed=(closed,))
             following = Command(kind=Kind.CHARGE, final=final, key=closed.key)
             after, born = rules.begin(after, following, stamp=self.ids.next(), terms=terms)

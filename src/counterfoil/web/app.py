@@ -1,37 +1,73 @@
 """One server, four wires at their native paths: the first part of a path says whose it is."""
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import accumulate
 from time import perf_counter_ns
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
 from starlette.types import Receive, Scope, Send
 
 from counterfoil.core.ports import Store
 from counterfoil.exchange import Exchange, Handler, Reply
 
 JSON: Final = b"application/json"
+MICRO: Final = 1_000_000
+BUCKETS_US: Final = (
+    1_000,
+    2_500,
+    5_000,
+    10_000,
+    25_000,
+    50_000,
+    100_000,
+    250_000,
+    MICRO,
+    5 * MICRO,
+)
 PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class Metrics:
-    """Counters by wire: never an id, a path or anything of a card."""
+class Metrics(Collector):
+    """Requests and their time by wire: never an id, a path or anything of a card.
 
-    def __init__(self) -> None:
+    Counted in plain numbers and put into form when somebody reads them: a counter of the library
+    takes a lock, and one process has one loop.
+    """
+
+    def __init__(self, wires: Iterable[str]) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "counterfoil_requests_total",
-            "Requests answered",
-            ("wire", "status"),
-            registry=self.registry,
+        self.registry.register(self)
+        self._answers: dict[tuple[str, int], int] = {}
+        self._within = {wire: [0] * (len(BUCKETS_US) + 1) for wire in wires}
+        self._sums_us = dict.fromkeys(self._within, 0)
+
+    def answered(self, wire: str, status: int, took_us: int) -> None:
+        """Count an answer."""
+        key = (wire, status)
+        self._answers[key] = self._answers.get(key, 0) + 1
+        self._within[wire][bisect_left(BUCKETS_US, took_us)] += 1
+        self._sums_us[wire] += took_us
+
+    def collect(self) -> Iterator[Metric]:
+        """The numbers as the library writes them."""
+        requests = CounterMetricFamily(
+            "counterfoil_requests", "Requests answered", labels=("wire", "status")
         )
-        self.duration = Histogram(
-            "counterfoil_request_seconds",
-            "Time to answer",
-            ("wire",),
-            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30),
-            registry=self.registry,
+        for (wire, status), count in self._answers.items():
+            requests.add_metric((wire, str(status)), count)
+        yield requests
+        duration = HistogramMetricFamily(
+            "counterfoil_request_seconds", "Time to answer", labels=("wire",)
         )
+        for wire, counts in self._within.items():
+            bounds = [*(str(bound / MICRO) for bound in BUCKETS_US), "+Inf"]
+            buckets = list(zip(bounds, accumulate(counts), strict=True))
+            duration.add_metric((wire,), buckets, self._sums_us[wire] / MICRO)
+        yield duration
 
 
 class Served:
@@ -40,9 +76,7 @@ class Served:
     def __init__(self, wires: Mapping[str, tuple[str, Handler]], store: Store) -> None:
         self._wires = wires
         self._store = store
-        self.metrics = Metrics()
-        self._counters: dict[tuple[str, int], Counter] = {}
-        self._timers = {name: self.metrics.duration.labels(name) for name, _ in wires.values()}
+        self.metrics = Metrics({name for name, _ in wires.values()})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -56,12 +90,7 @@ class Served:
         began = perf_counter_ns()
         answer = await handle(Exchange(scope, receive))
         await reply(send, answer)
-        self._timers[name].observe((perf_counter_ns() - began) / 1e9)
-        counter = self._counters.get((name, answer.status))
-        if counter is None:
-            counter = self.metrics.requests.labels(name, str(answer.status))
-            self._counters[name, answer.status] = counter
-        counter.inc()
+        self.metrics.answered(name, answer.status, (perf_counter_ns() - began) // 1000)
 
     async def _own(self, path: str) -> Reply:
         match path:

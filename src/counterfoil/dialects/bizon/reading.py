@@ -110,9 +110,11 @@ class Reader:
 
     def text(self, name: str, longest: int = TEXT_MAX) -> str | None:
         """A text of so many characters at most."""
-        if self.given.get(name) is None:
+        value = self.given.get(name)
+        if value is None:
             return None
-        value = self.scalar(name)
+        if not isinstance(value, str) or "\0" in value:
+            value = self.scalar(name)
         if value is not None and len(value) > longest:
             self.fault(name, f"may have at most {longest} characters")
             return None
@@ -120,7 +122,8 @@ class Reader:
 
     def required(self, name: str) -> bool:
         """Whether the member is there; if not, that is noted."""
-        if self.given.get(name) is not None and self.given.get(name) != "":
+        value = self.given.get(name)
+        if value is not None and value != "":
             return True
         self.fault(name, "is required")
         return False

@@ -8,8 +8,8 @@ from tests.engine.desk import EUR, Desk, open_desk
 
 from counterfoil.core.ledger import Account, Posting
 from counterfoil.core.money import Money
-from counterfoil.core.order import Kind
-from counterfoil.core.ports import Evidence
+from counterfoil.core.order import Kind, Outcome
+from counterfoil.core.ports import Evidence, column
 from counterfoil.engine import verify as module
 from counterfoil.engine.verify import Balance, Difference, Proof, differences, verify
 from counterfoil.testing import MemoryStore, demo_merchant, unknown
@@ -17,6 +17,8 @@ from counterfoil.testing import MemoryStore, demo_merchant, unknown
 pytestmark = pytest.mark.anyio
 
 LOG = "the order's log is not the operations that rest beside it"
+BESIDE = "a column beside an operation is not its own"
+KEY = "the order is not the one whose key it rests under"
 VERSION = "the version beside the order is not its own"
 COLUMN = "a column that lists filter by is not what follows from the order"
 ENTRIES = "the ledger's entries are not what the operations post"
@@ -97,12 +99,24 @@ def overdrawn(evidence: Evidence) -> Evidence:
 
 
 def missing(evidence: Evidence) -> Evidence:
-    return replace(evidence, operations=evidence.operations[:-1])
+    fewer, columns = evidence.operations[:-1], evidence.columns[:-1]
+    return replace(evidence, operations=fewer, columns=columns)
 
 
 def extra(evidence: Evidence) -> Evidence:
     more = replace(evidence.operations[-1], id=evidence.operations[-1].id + 1)
-    return replace(evidence, operations=(*evidence.operations, more))
+    operations, columns = (*evidence.operations, more), (*evidence.columns, column(more))
+    return replace(evidence, operations=operations, columns=columns)
+
+
+def relabelled(evidence: Evidence) -> Evidence:
+    last, *others = reversed(evidence.columns)
+    changed = (last[0], last[1], Outcome.DECLINED)
+    return replace(evidence, columns=(*reversed(others), changed))
+
+
+def moved(evidence: Evidence) -> Evidence:
+    return replace(evidence, id=evidence.id + 1)
 
 
 def older(evidence: Evidence) -> Evidence:
@@ -137,6 +151,8 @@ def from_nowhere(evidence: Evidence) -> Evidence:
         (cheaper, {LOG}),
         (missing, {LOG, ENTRIES}),
         (extra, {LOG}),
+        (relabelled, {BESIDE}),
+        (moved, {KEY}),
         (older, {VERSION}),
         (misfiled, {COLUMN}),
         (unposted, {ENTRIES, ZERO}),
@@ -165,3 +181,18 @@ async def test_a_difference_says_where_and_the_proof_no_longer_holds() -> None:
     proof = await proof_of(desk.store)
     assert not proof.holds
     assert Difference(merchant=1, order=order.id, what=ENTRIES) in proof.differences
+
+
+async def test_what_belongs_to_no_order_is_found() -> None:
+    desk = await busy()
+    order = await desk.only()
+    fee = Posting(operation=7, account=Account.FEE, currency="EUR", minor=1)
+    desk.store.postings += [(1, fee), (2, fee)]
+    desk.store._orders.clear()
+    lost = [
+        Difference(merchant=1, order=order.id, what=f"operation {each.id} rests, but not its order")
+        for each in order.operations
+    ]
+    alone = "postings of operation 7 rest, but not the operation"
+    proof = await proof_of(desk.store)
+    assert proof.differences == (*lost, Difference(merchant=1, order=0, what=alone))

@@ -7,7 +7,7 @@ from tests.simulation.faults import Chance, Crash, StoreError
 from counterfoil.core.change import Change
 from counterfoil.core.ledger import Posting
 from counterfoil.core.order import Operation, Order, Outcome
-from counterfoil.core.ports import Committed, Evidence, Listed, projection
+from counterfoil.core.ports import Committed, Evidence, Listed, column, projection
 from counterfoil.testing import MemoryStore
 
 
@@ -53,11 +53,15 @@ class Rest(MemoryStore):
 
     def _about(self, order: Order) -> Evidence:
         key = (order.merchant, order.id)
+        operations = tuple(self.logs.get(key, {}).values())
         return Evidence(
+            merchant=order.merchant,
+            id=order.id,
             order=order,
             version=order.version,
             projected=projection(order),
-            operations=tuple(self.logs.get(key, {}).values()),
+            operations=operations,
+            columns=tuple(column(operation) for operation in operations),
             postings=tuple(self.entries.get(key, ())),
         )
 

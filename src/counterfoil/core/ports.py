@@ -183,13 +183,35 @@ class Listed(Record):
 
 
 class Evidence(Record):
-    """What rests about one order, as it rests: for `counterfoil verify`, which derives it anew."""
+    """What rests about one order, as it rests: for `counterfoil verify`, which derives it anew.
 
+    `merchant` and `id` are the key it rests under. `columns` are what stands beside each of the
+    `operations`: its id, kind and outcome.
+    """
+
+    merchant: int
+    id: int
     order: Order
     version: int
     projected: tuple[str | None, ...]
     operations: tuple[Operation, ...]
+    columns: tuple[tuple[int, str, str], ...]
     postings: tuple[Posting, ...]
+
+
+class Stray(Record):
+    """What rests of an operation that belongs to nothing: `order`, which it names, is gone.
+
+    `order` 0: the operation itself is gone, and its postings rest.
+    """
+
+    operation: int
+    order: int = 0
+
+
+def column(operation: Operation) -> tuple[int, str, str]:
+    """What stands beside an operation where it rests."""
+    return (operation.id, operation.kind, operation.outcome)
 
 
 def projection(order: Order) -> tuple[str | None, ...]:
@@ -242,6 +264,10 @@ class Store(Protocol):
 
     async def evidence(self, merchant: int, after: int, limit: int) -> Sequence[Evidence]:
         """What rests about the orders whose id is above `after`, oldest first."""
+        ...
+
+    async def strays(self, merchant: int, limit: int) -> Sequence[Stray]:
+        """What rests and is no part of any order; at most so many of each sort, oldest first."""
         ...
 
     async def forget_keys(self, merchant: int, before: int) -> None:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from counterfoil.core import rules
 from counterfoil.core.ledger import Account, Posting, postings
 from counterfoil.core.order import Operation, Order, Outcome
-from counterfoil.core.ports import Evidence, Store, projection
+from counterfoil.core.ports import Evidence, Store, Stray, column, projection
 from counterfoil.core.record import Record
 
 RUN: Final = 500
@@ -16,7 +16,7 @@ Sums = dict[tuple[Account, str], int]
 
 
 class Difference(Record):
-    """Where what rests is not what follows from the operations."""
+    """Where what rests is not what follows from the operations; order 0: it belongs to none."""
 
     merchant: int
     order: int
@@ -57,10 +57,12 @@ async def verify(store: Store) -> AsyncIterator[Proof]:
         sums: Sums = {}
         after = 0
         while run := await store.evidence(merchant.id, after, RUN):
-            after = run[-1].order.id
+            after = run[-1].id
             _add(sums, run)
             proof = _grown(proof, run)
             yield proof
+        lost = [_stray(merchant.id, each) for each in await store.strays(merchant.id, RUN)]
+        proof = replace(proof, differences=(*proof.differences, *lost))
         balances = tuple(
             Balance(merchant=merchant.id, account=account, currency=currency, minor=minor)
             for (account, currency), minor in sorted(sums.items())
@@ -95,6 +97,10 @@ def differences(evidence: Evidence) -> list[Difference]:
     order = evidence.order
     found: list[str] = []
     log = {operation.id: operation for operation in evidence.operations}
+    if (order.merchant, order.id) != (evidence.merchant, evidence.id):
+        found.append("the order is not the one whose key it rests under")
+    if tuple(column(operation) for operation in evidence.operations) != evidence.columns:
+        found.append("a column beside an operation is not its own")
     if {operation.id: operation for operation in order.operations} != log:
         found.append("the order's log is not the operations that rest beside it")
     refolded = _refold(order, log)
@@ -105,7 +111,14 @@ def differences(evidence: Evidence) -> list[Difference]:
     if not overdrawn and evidence.projected != projection(refolded):
         found.append("a column that lists filter by is not what follows from the order")
     found += _money(refolded, evidence.postings)
-    return [Difference(merchant=order.merchant, order=order.id, what=what) for what in found]
+    return [Difference(merchant=evidence.merchant, order=evidence.id, what=what) for what in found]
+
+
+def _stray(merchant: int, stray: Stray) -> Difference:
+    what = f"operation {stray.operation} rests, but not its order"
+    if not stray.order:
+        what = f"postings of operation {stray.operation} rest, but not the operation"
+    return Difference(merchant=merchant, order=stray.order, what=what)
 
 
 def _refold(order: Order, log: dict[int, Operation]) -> Order:

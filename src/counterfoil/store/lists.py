@@ -14,8 +14,9 @@ from typing import Any, Final, Protocol
 import apsw
 
 from counterfoil.core.order import Client, Order, Outcome
-from counterfoil.core.ports import Evidence, Listed, OperationQuery, OrderQuery
+from counterfoil.core.ports import Evidence, Listed, OperationQuery, OrderQuery, Stray
 from counterfoil.store import pages, queries, rows
+from counterfoil.store.migrate import StoreError
 from counterfoil.store.queries import Query
 
 GRAM: Final = 3  # characters: what the full-text index can find
@@ -83,15 +84,33 @@ def evidence(connection: apsw.Connection, merchant: int, after: int, limit: int)
         logs.setdefault(row[2], []).append(row)
     for row in _all(connection, queries.posting_rows(), **span):
         entries.setdefault(row[5], []).append(row)
-    return [
-        Evidence(
+    return [_evidence(row, logs[row[1]], entries[row[1]]) for row in run]
+
+
+def _evidence(row: Row, log: list[Row], entry: list[Row]) -> Evidence:
+    try:
+        return Evidence(
+            merchant=row[0],
+            id=row[1],
             order=rows.read_order(row),
             version=row[2],
             projected=tuple(row[3:-1]),
-            operations=tuple(rows.read_operation(each[-1]) for each in logs[row[1]]),
-            postings=tuple(rows.read_posting(each) for each in entries[row[1]]),
+            operations=tuple(rows.read_operation(each[-1]) for each in log),
+            columns=tuple((each[1], each[3], each[4]) for each in log),
+            postings=tuple(rows.read_posting(each) for each in entry),
         )
-        for row in run
+    except ValueError as error:  # what a body or an account's name no longer says
+        raise StoreError(f"order {row[1]} of merchant {row[0]} is damaged: {error}") from error
+
+
+def strays(connection: apsw.Connection, merchant: int, limit: int) -> list[Stray]:
+    """Operations without their order, then postings without their operation."""
+    given = {"merchant": merchant, "limit": limit}
+    lost = _all(connection, queries.stray_operations(), **given)
+    entries = _all(connection, queries.stray_postings(), **given)
+    return [
+        *(Stray(operation=number, order=order) for number, order in lost),
+        *(Stray(operation=number) for (number,) in entries),
     ]
 
 

@@ -11,8 +11,15 @@ from pathlib import Path
 FOLDER = Path(__file__).parent / "migrations"
 
 
+class StoreError(Exception):
+    """What rests cannot be used; the message says where it is, and why."""
+
+
 def steps(dialect: str, present: str | None) -> str:
-    """SQL statements from step `present` (None: an empty database) to the newest one."""
+    """SQL statements from step `present` (None: an empty database) to the newest one.
+
+    Raises `StoreError` where `present` is none of ours: a newer version made it.
+    """
     from alembic.config import Config
     from alembic.runtime.environment import EnvironmentContext
     from alembic.script import ScriptDirectory
@@ -21,6 +28,8 @@ def steps(dialect: str, present: str | None) -> str:
     config.set_main_option("script_location", str(FOLDER))
     config.set_main_option("path_separator", "os")
     scripts = ScriptDirectory.from_config(config)
+    if present not in {None, *(each.revision for each in scripts.walk_revisions())}:
+        raise StoreError(f"it is at step {present}, made by a newer version of Counterfoil")
     written = StringIO()
     environment = EnvironmentContext(
         config,

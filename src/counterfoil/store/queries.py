@@ -17,6 +17,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    exists,
     func,
     insert,
     select,
@@ -161,6 +162,35 @@ def posting_rows() -> Query:
             o.c.order_id >= bindparam("first", type_=BigInteger),
             o.c.order_id <= bindparam("last", type_=BigInteger),
         )
+    )
+
+
+@cache
+def stray_operations() -> Query:
+    """Operations whose order is gone, for proofs."""
+    o, there = t.operations, t.orders
+    order = exists().where(there.c.merchant_id == o.c.merchant_id, there.c.id == o.c.order_id)
+    return compiled(
+        select(o.c.id, o.c.order_id)
+        .where(at(o.c.merchant_id, "merchant"), ~order)
+        .order_by(o.c.id)
+        .limit(bindparam("limit"))
+    )
+
+
+@cache
+def stray_postings() -> Query:
+    """Operations that are gone and whose postings rest, for proofs."""
+    p, there = t.postings, t.operations
+    operation = exists().where(
+        there.c.merchant_id == p.c.merchant_id, there.c.id == p.c.operation_id
+    )
+    return compiled(
+        select(p.c.operation_id)
+        .distinct()
+        .where(at(p.c.merchant_id, "merchant"), ~operation)
+        .order_by(p.c.operation_id)
+        .limit(bindparam("limit"))
     )
 
 

@@ -27,14 +27,18 @@ from counterfoil.core.ports import (
     Listed,
     OperationQuery,
     OrderQuery,
+    Stray,
     projection,
 )
 from counterfoil.core.rates import Rate
 from counterfoil.store import batch, lists, migrate, queries, rows
 from counterfoil.store import tables as t
+from counterfoil.store.migrate import StoreError
 from counterfoil.store.queries import Query
 from counterfoil.store.writer import Verdict, Writer
 
+BUSY_MS: Final = 5000  # another process may be writing
+MIGRATING_MS: Final = 60_000  # another process may be bringing the file to the newest schema
 READERS: Final = 2  # threads for lists and proofs; single reads are made where they are asked
 CARDS_PAGE: Final = 500
 ISSUERS_MAX: Final = 100_000  # pairs of merchant and issuer kept in mind
@@ -50,51 +54,65 @@ PRAGMAS: Final = (
 Result = TypeVar("Result")
 
 
-async def open_store(path: Path) -> "SqliteStore":
+async def open_store(path: Path, *, create: bool = True) -> "SqliteStore":
     """The store in that file, brought to the newest schema; made if it is not there.
 
     Only its owner may read the file, for it holds personal data.
+    Raises `OSError`, or `StoreError`: also where it is not there and is not to be made (`create`).
     """
     store = SqliteStore(path)
-    await asyncio.to_thread(migrate_file, path)
+    await asyncio.to_thread(migrate_file, path, create=create)
     store.start()
     return store
 
 
 def connect(path: Path) -> apsw.Connection:
-    """A connection with our settings; raises `apsw.CantOpenError`."""
+    """A connection with our settings; raises `apsw.Error`."""
     connection = apsw.Connection(str(path), statementcachesize=200)
-    connection.set_busy_timeout(5000)
+    connection.set_busy_timeout(BUSY_MS)
     for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
     return connection
 
 
-def migrate_file(path: Path) -> tuple[str | None, str]:
-    """Bring the file to the newest schema; the steps it was at and is at now."""
+def migrate_file(path: Path, *, create: bool = True) -> tuple[str | None, str]:
+    """Bring the file to the newest schema; the steps it was at and is at now.
+
+    Raises `OSError`, or `StoreError` where it is no database of ours, or of a newer version.
+    """
+    if not create and not path.exists():
+        raise StoreError(f"there is no database {path}; counterfoil migrate makes one")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
-    connection = connect(path)
     try:
-        before = _step(connection)
-        if before == t.HEAD:
-            return before, before
-        connection.execute("BEGIN IMMEDIATE")
+        connection = apsw.Connection(str(path))
         try:
-            present = _step(connection)  # another process may have been quicker
-            if present != t.HEAD:
-                connection.execute(migrate.steps("sqlite", present))
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
-        return before, t.HEAD
-    finally:
-        connection.close()
+            return _migrated(connection)
+        finally:
+            connection.close()
+    except (apsw.Error, StoreError) as error:
+        raise StoreError(f"the database {path} cannot be used: {error}") from error
+
+
+def _migrated(connection: apsw.Connection) -> tuple[str | None, str]:
+    connection.set_busy_timeout(MIGRATING_MS)
+    before = _step(connection)
+    if before != t.HEAD:
+        _transact(connection, lambda: _climb(connection))
+    connection.execute("PRAGMA journal_mode=WAL")
+    return before, t.HEAD
+
+
+def _climb(connection: apsw.Connection) -> None:
+    present = _step(connection)  # another process may have been quicker
+    if present != t.HEAD:
+        connection.execute(migrate.steps("sqlite", present))
 
 
 def _step(connection: apsw.Connection) -> str | None:
-    if not connection.table_exists("main", "alembic_version"):
+    # Asked of the file: the driver's own view of the schema may be older than the transaction.
+    there = "SELECT 1 FROM sqlite_schema WHERE name = 'alembic_version'"
+    if connection.execute(there).fetchone() is None:
         return None
     row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return None if row is None else str(row[0])
@@ -152,6 +170,9 @@ class SqliteStore:
         return await self._read(
             lambda connection: lists.evidence(connection, merchant, after, limit)
         )
+
+    async def strays(self, merchant: int, limit: int) -> Sequence[Stray]:
+        return await self._read(lambda connection: lists.strays(connection, merchant, limit))
 
     async def forget_keys(self, merchant: int, before: int) -> None:
         query = queries.old_keys()

@@ -24,6 +24,8 @@ from counterfoil.core.ports import (
     Listed,
     OperationQuery,
     OrderQuery,
+    Stray,
+    column,
     projection,
 )
 from counterfoil.core.rates import Rate
@@ -136,6 +138,21 @@ class MemoryStore:
         wanted = sorted(key for key in self._orders if key[0] == merchant and key[1] > after)
         return [self._evidence(self._orders[key]) for key in wanted[:limit]]
 
+    async def strays(self, merchant: int, limit: int) -> Sequence[Stray]:
+        """What rests and is no part of any order; at most so many of each sort, oldest first."""
+        lost = [
+            Stray(operation=listed.operation.id, order=listed.order)
+            for listed in self._of(merchant)
+            if (merchant, listed.order) not in self._orders
+        ]
+        entries = {
+            posting.operation
+            for owner, posting in self.postings
+            if owner == merchant and (merchant, posting.operation) not in self._operations
+        }
+        alone = [Stray(operation=number) for number in sorted(entries)]
+        return [*lost[:limit], *alone[:limit]]
+
     async def forget_keys(self, merchant: int, before: int) -> None:
         """Drop a merchant's idempotency keys that were used before an instant."""
         for mark, use in list(self._keys.items()):
@@ -220,10 +237,13 @@ class MemoryStore:
         )
         entries = {operation.id for operation in operations}
         return Evidence(
+            merchant=order.merchant,
+            id=order.id,
             order=order,
             version=order.version,
             projected=projection(order),
             operations=operations,
+            columns=tuple(column(operation) for operation in operations),
             postings=tuple(
                 posting
                 for merchant, posting in self.postings

@@ -5,7 +5,7 @@ The plain number is asked for by name (`reveal`), in the vault and at a connecto
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hmac import compare_digest
 from typing import Final, NoReturn
@@ -263,11 +263,11 @@ def describe(
 def expired(month: int, year: int, now: datetime) -> bool:
     """Whether the card's last month is over everywhere on Earth.
 
-    `year` has four digits; `now` is in UTC.
+    `year` has four digits.
     """
     if (year, month) >= (now.year, now.month):
         return False
-    there = now - LATEST_ZONE
+    there = now.astimezone(UTC) - LATEST_ZONE
     return (year, month) < (there.year, there.month)
 
 

@@ -1,0 +1,264 @@
+"""Every wire, and a gateway in memory that serves them all: what the dialect contract runs on.
+
+A wire's examples say how it is called, so the contract asks nothing of a wire but what it shows:
+`dialect`, `errors.ERRORS`, `render.STATUS` and `OUTCOMES`, `routes.ROUTES`, and its exchanges. The
+template's are in `_examples`, because no demo data knows its credentials: here they are made.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from httpx2 import ASGITransport, AsyncClient, Response
+from msgspec.structs import replace
+from tests.conformance import exchange as documented
+from tests.conformance.exchange import Exchange, Names, Shared, Step
+
+from counterfoil import connectors, demo, dialects
+from counterfoil.connectors import Place
+from counterfoil.core.answers import Answer, Unknown
+from counterfoil.core.errors import Code
+from counterfoil.core.merchant import Credential
+from counterfoil.core.order import Outcome
+from counterfoil.core.ports import Acquirer, Capability, Inquiry, Instruction, Receiver
+from counterfoil.core.rules import Standing
+from counterfoil.dialects import Dialect
+from counterfoil.engine.directory import Directory
+from counterfoil.engine.gateway import Gateway
+from counterfoil.engine.orders import Orders
+from counterfoil.engine.perform import Engine, Limits
+from counterfoil.exchange import Node, Routes
+from counterfoil.testing import FakeClock, MemoryStore, MemoryVault, SerialIds
+from counterfoil.web.app import Served
+
+BASE: Final = "http://127.0.0.1:8080"
+KEY: Final = "Idempotency-Key"
+MERCHANT: Final = 1
+READS: Final = {"GET", "HEAD"}
+ANSWERED: Final = {200, 201, 402}  # what a call that moved money, or was declined, is answered with
+LIMITS: Final = Limits(acquirer_ms=2_000, replay_ms=2_000, replay_poll_ms=5)
+
+
+class Row(NamedTuple):
+    """A row of a ROUTES table."""
+
+    method: str
+    path: str
+
+
+class Wire:
+    """A dialect and what its package shows."""
+
+    def __init__(self, package: str) -> None:
+        self.package = import_module(package)
+        self.dialect: Dialect = self.package.dialect
+        self.name = self.dialect.name
+        errors, render = import_module(f"{package}.errors"), import_module(f"{package}.render")
+        self.errors: Mapping[Code, object] = errors.ERRORS
+        self.status: Mapping[Standing, str] = render.STATUS
+        self.outcomes: Mapping[Outcome, str] = render.OUTCOMES
+        self.routes: Routes[object] = import_module(f"{package}.routes").ROUTES
+
+    @property
+    def folder(self) -> Path:
+        """Where its exchanges are."""
+        home = Path(str(self.package.__file__)).parent
+        return home / "examples" if (home / "examples").is_dir() else home / "_examples"
+
+    def rows(self) -> list[Row]:
+        """Every row of its ROUTES table."""
+        return [Row(method, path) for path, node in paths(self.routes._root) for method in node]
+
+    def said(self, code: Code) -> tuple[int, str]:
+        """Status and text of a refusal."""
+        row = self.errors[code]
+        status, message = getattr(row, "status", None), getattr(row, "message", None)
+        assert isinstance(status, int), f"{self.name}: {code} has no status"
+        assert isinstance(message, str), f"{self.name}: {code} has no message"
+        return status, message
+
+
+def paths(node: Node[object], path: str = "") -> Iterator[tuple[str, dict[str, object]]]:
+    """Every path of a tree of routes, with what is there."""
+    if node.here:
+        yield path, node.here
+    for part, inner in node.parts.items():
+        yield from paths(inner, f"{path}/{part}")
+    if node.free is not None:
+        yield from paths(node.free, f"{path}/{{}}")
+
+
+def every() -> list[Wire]:
+    """The wires that the scan finds, and the template."""
+    names = [each.serve.__module__.removesuffix(".routes") for each in dialects.found()]
+    return [Wire(name) for name in (*names, f"{dialects.__name__}._template")]
+
+
+WIRES: Final = every()
+
+
+class Example:
+    """A documented exchange of a wire."""
+
+    def __init__(self, wire: Wire, path: Path) -> None:
+        self.wire = wire
+        self.path = path
+        self.said: Exchange = documented.read(path)
+        self.common: Shared = documented.shared(path)
+        self.name = f"{wire.name}:{path.relative_to(wire.folder).with_suffix('')}"
+
+    @property
+    def ask(self) -> Step:
+        """The request that it documents."""
+        return self.said.request
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of its request."""
+        return {**self.common.headers, **self.ask.headers}
+
+    @property
+    def moves(self) -> bool:
+        """Whether it asks for money to be moved, and an acquirer is asked."""
+        return self.ask.method not in READS and self.said.response.status in ANSWERED
+
+    @property
+    def follows(self) -> bool:
+        """Whether it is about an order that is there."""
+        return "{order}" in self.ask.path
+
+    @property
+    def call(self) -> tuple[str, str]:
+        """The row of the ROUTES table that it is an example of."""
+        path = self.ask.path.partition("?")[0]
+        return self.ask.method, documented.NAME.sub("{}", path)
+
+
+def examples(wire: Wire) -> list[Example]:
+    """A wire's exchanges."""
+    return [Example(wire, path) for path in documented.examples(wire.folder)]
+
+
+EXAMPLES: Final = [example for wire in WIRES for example in examples(wire)]
+MOVES: Final = [example for example in EXAMPLES if example.moves]
+
+
+class Bank:
+    """The test bank, which takes a moment, counts what it is asked, and may be struck dumb."""
+
+    def __init__(self, bank: Acquirer) -> None:
+        self._bank = bank
+        self.asked = 0
+        self.dumb = False
+
+    @property
+    def name(self) -> str:
+        """The test bank's."""
+        return self._bank.name
+
+    @property
+    def supports(self) -> frozenset[Capability]:
+        """What the test bank can do."""
+        return self._bank.supports
+
+    async def send(self, instruction: Instruction) -> Answer:
+        """Its answer, after others had their turn."""
+        self.asked += 1
+        await asyncio.sleep(0)
+        return Unknown(why="dumb") if self.dumb else await self._bank.send(instruction)
+
+    async def inquire(self, inquiry: Inquiry) -> Answer:
+        """Its answer."""
+        return await self._bank.inquire(inquiry)
+
+    def listen(self, receive: Receiver) -> None:
+        """Late answers are its own."""
+        self._bank.listen(receive)
+
+    async def close(self) -> None:
+        """Close it."""
+        await self._bank.close()
+
+
+class Desk:
+    """A gateway in memory, and a client of it."""
+
+    def __init__(self, store: MemoryStore, bank: Bank, clock: FakeClock, app: Served) -> None:
+        self.store = store
+        self.bank = bank
+        self.clock = clock
+        self.client = AsyncClient(transport=ASGITransport(app=app), base_url=BASE)
+        self.names: Names = documented.calendar(clock.today())
+
+    async def scene(self, example: Example) -> None:
+        """Send what comes before an example's request; `names` holds what it saved."""
+        for item in example.said.setup:
+            step = example.common.steps[item] if isinstance(item, str) else item
+            answer = await self.send(example, step)
+            for name, place in step.save.items():
+                self.names[name] = documented.find(answer, place)
+
+    async def send(self, example: Example, step: Step | None = None, **more: str) -> Response:
+        """The answer to a step of an example (its request), a second later; `more` are headers."""
+        self.clock.advance(1)
+        asked = step or example.ask
+        self.clock.advance(asked.advance_days * documented.DAY_S)
+        headers = {**example.common.headers, **asked.headers, **more}
+        body = None if asked.body is None else documented.fill(asked.body, self.names).encode()
+        return await self.client.request(
+            asked.method,
+            documented.fill(asked.path, self.names),
+            headers={each: value for each, value in headers.items() if value},
+            content=body,
+        )
+
+    async def keyed(self, example: Example, key: str, step: Step | None = None) -> Response:
+        """The same, under an idempotency key."""
+        return await self.send(example, step, **{KEY: key})
+
+    def filled(self, step: Step) -> Step:
+        """The step with the names of now."""
+        body = step.body and documented.fill(step.body, self.names)
+        return replace(step, path=documented.fill(step.path, self.names), body=body)
+
+    def used(self, key: str) -> bool:
+        """Whether any merchant has used that key."""
+        return any(used == key for _, used in self.store._keys)
+
+    def done(self) -> tuple[int, int]:
+        """How much was done: commits, and instructions to the bank."""
+        return self.store.commits, self.bank.asked
+
+
+async def open_desk() -> Desk:
+    """A desk with demo data, and the demo's login and password on every wire that has no others."""
+    store, vault, clock = MemoryStore(), MemoryVault(), FakeClock()
+    await demo.seed(store, vault, clock)
+    for wire in WIRES:
+        if await store.credential(wire.name, demo.LOGIN) is None:
+            secret = vault.hash_secret(demo.PASSWORD)
+            await store.save_credential(
+                Credential(wire=wire.name, login=demo.LOGIN, merchant=MERCHANT, secret_hash=secret)
+            )
+    sandbox = next(each for each in connectors.found() if each.name == "sandbox")
+    bank = Bank(sandbox.open(Place()))
+    engine = Engine(
+        store=store,
+        vault=vault,
+        acquirers={"sandbox": bank},
+        clock=clock,
+        ids=SerialIds(clock),
+        limits=LIMITS,
+    )
+    bank.listen(engine.receive)
+    gateway = Gateway(
+        orders=Orders(engine), directory=Directory(store, vault, clock), store=store, clock=clock
+    )
+    handlers = {
+        segment: (wire.name, wire.dialect.serve(gateway))
+        for wire in WIRES
+        for segment in wire.dialect.segments
+    }
+    return Desk(store, bank, clock, Served(handlers, store))

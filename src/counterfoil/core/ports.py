@@ -51,6 +51,17 @@ class Original(Record):
     trace_id: str | None = None
 
 
+class Inquiry(Record):
+    """What became of an instruction? Everything a host may want in order to find it."""
+
+    reference: int
+    merchant: int
+    order: int
+    kind: Kind
+    amount: Money
+    terminal: str
+
+
 class Instruction(Record):
     """What the acquirer is asked. `reference` is our operation's id: unique, and echoed back.
 
@@ -71,16 +82,17 @@ class Instruction(Record):
     secure3d: Secure3d | None = None
     recurring: Recurring | None = None
 
-
-class Inquiry(Record):
-    """What became of an instruction? Everything a host may want in order to find it."""
-
-    reference: int
-    merchant: int
-    order: int
-    kind: Kind
-    amount: Money
-    terminal: str
+    @property
+    def inquiry(self) -> Inquiry:
+        """The question what became of it."""
+        return Inquiry(
+            reference=self.reference,
+            merchant=self.merchant,
+            order=self.order,
+            kind=self.kind,
+            amount=self.amount,
+            terminal=self.terminal,
+        )
 
 
 Receiver: TypeAlias = Callable[[Inquiry, Answer], Awaitable[None]]
@@ -124,6 +136,7 @@ class Committed(StrEnum):
     DUPLICATE = "duplicate"  # its idempotency key has been used
 
 
+ID_MAX: Final = 2**63 - 1
 FILTERS: Final = (
     "reference",
     "ip",
@@ -136,20 +149,25 @@ FILTERS: Final = (
 )
 
 
-class OrderQuery(Record):
-    """A page of a merchant's orders, newest first; an empty tuple or None filters nothing.
+class Span(Record):
+    """A page of a merchant's list, newest first.
 
     Ids are instants (`core/order.py`), so `first` and `last` bound the time of creation, inclusive,
     and `before` is the key of the page. With `after` it is the page just above that id, as one
-    pages backwards (still newest first). `…_part` are substrings, any case.
+    pages backwards (still newest first).
     """
 
     merchant: int
     limit: int
     first: int = 0
-    last: int = 2**63 - 1
-    before: int = 2**63 - 1
+    last: int = ID_MAX
+    before: int = ID_MAX
     after: int | None = None
+
+
+class OrderQuery(Span):
+    """A page of orders; an empty tuple or None filters nothing. A `…_part` may have any case."""
+
     standings: tuple[Standing, ...] = ()
     references: tuple[str, ...] = ()
     brands: tuple[Brand, ...] = ()
@@ -162,15 +180,9 @@ class OrderQuery(Record):
     email_part: str | None = None
 
 
-class OperationQuery(Record):
-    """A page of a merchant's closed operations, newest first."""
+class OperationQuery(Span):
+    """A page of closed operations."""
 
-    merchant: int
-    limit: int
-    first: int = 0
-    last: int = 2**63 - 1
-    before: int = 2**63 - 1
-    after: int | None = None
     kinds: tuple[Kind, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
 

@@ -166,7 +166,7 @@ class Orders:
         """
         if once is None:
             return await act()
-        earlier = await self._replay(merchant, once)
+        earlier = await self.replay(merchant, once)
         if earlier is not None:
             return earlier
         mark = (merchant.id, once.key)
@@ -178,7 +178,7 @@ class Orders:
         try:
             return await act()
         except (KeyTakenError, Refused):
-            earlier = await self._replay(merchant, once, waiting=mine)
+            earlier = await self.replay(merchant, once, waiting=mine)
             if earlier is None:
                 raise
             return earlier
@@ -187,7 +187,7 @@ class Orders:
                 del self._running[mark]
                 mine.set_result(None)
 
-    async def _replay(
+    async def replay(
         self, merchant: Merchant, once: Once, waiting: asyncio.Future[None] | None = None
     ) -> Done | None:
         """What the key gave, as the order stood when its request ended; waits for that end."""

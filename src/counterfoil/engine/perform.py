@@ -329,15 +329,7 @@ def instruct(order: Order, operation: Operation, card: CardData | None = None) -
 
 def inquire(order: Order, operation: Operation) -> Inquiry:
     """The question what became of an operation."""
-    payment, _ = rules.find(order, operation.id)
-    return Inquiry(
-        reference=operation.id,
-        merchant=order.merchant,
-        order=order.id,
-        kind=operation.kind,
-        amount=operation.amount,
-        terminal=payment.terminal,
-    )
+    return instruct(order, operation).inquiry
 
 
 def original(order: Order, operation: Operation) -> Original | None:

@@ -97,15 +97,7 @@ class ScriptedAcquirer:
         assert self._receive is not None, "nobody listens"
         if isinstance(answer, Approved):
             self._enter(instruction, answer)
-        inquiry = Inquiry(
-            reference=instruction.reference,
-            merchant=instruction.merchant,
-            order=instruction.order,
-            kind=instruction.kind,
-            amount=instruction.amount,
-            terminal=instruction.terminal,
-        )
-        await self._receive(inquiry, answer)
+        await self._receive(instruction.inquiry, answer)
 
     def listen(self, receive: Receiver) -> None:
         """Late answers go to `receive`."""

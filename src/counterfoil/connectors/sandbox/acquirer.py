@@ -109,15 +109,7 @@ class Sandbox:
     async def _tell(self, instruction: Instruction, answer: Answer, delay_ms: int) -> None:
         await asyncio.sleep(delay_ms / MS_PER_S)
         if self._receive is not None:
-            inquiry = Inquiry(
-                reference=instruction.reference,
-                merchant=instruction.merchant,
-                order=instruction.order,
-                kind=instruction.kind,
-                amount=instruction.amount,
-                terminal=instruction.terminal,
-            )
-            await self._receive(inquiry, answer)
+            await self._receive(instruction.inquiry, answer)
 
 
 def open_sandbox(place: Place) -> Sandbox:

@@ -11,4 +11,5 @@ dialect = Dialect(
     name="bizon",
     segments=("ping", "orders", "operations", "exchange_rates"),
     serve=serve,
+    settings=("arn", "trace_id", "card_expiration"),
 )

@@ -4,16 +4,16 @@ from typing import Final
 
 from counterfoil import dialects
 from counterfoil.core.merchant import Merchant
+from counterfoil.core.ports import ID_MAX
 from counterfoil.dialects.bizon.errors import Failure, Flaw, invalid
 from counterfoil.dialects.bizon.reading import Given, Reader, read_body
 from counterfoil.dialects.bizon.render import expands
 from counterfoil.engine.gateway import Gateway
-from counterfoil.engine.perform import Once
+from counterfoil.engine.perform import Done, Once
 from counterfoil.exchange import BODY_MAX, Exchange, TooLargeError
 
 NOT_FOUND: Final = 404
 ORDER_DIGITS_MAX: Final = 19
-ID_MAX: Final = 2**63 - 1
 
 
 class Call:
@@ -47,6 +47,11 @@ class Call:
         except dialects.BadKeyError as error:
             flaw = Flaw("Idempotency-Key", "Idempotency-Key must be 1 to 255 printable characters")
             raise invalid([flaw]) from error
+
+    async def earlier(self) -> Done | None:
+        """What the same request gave before: a card that has expired since is no new fault."""
+        once = self.once()
+        return None if once is None else await self.gateway.orders.replay(self.merchant, once)
 
     def order(self) -> int:
         """The order's id in the path; what cannot be one is an unknown order."""

@@ -8,9 +8,11 @@ from typing import Final, NamedTuple, TypeVar
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import asdict
+
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import id_at
-from counterfoil.core.ports import OperationQuery, OrderQuery
+from counterfoil.core.ports import ID_MAX, OperationQuery, OrderQuery, Span
 from counterfoil.dialects.bizon.errors import Flaw, invalid
 from counterfoil.dialects.bizon.render import BRANDS, KINDS, OUTCOMES, STATUS
 
@@ -128,19 +130,26 @@ def zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
+def span(fields: Fields, merchant: Merchant) -> Span:
+    """The page asked for, with one row more to see whether there are more."""
+    first, last = fields.instant("created_from"), fields.instant("created_to", end=True)
+    page = fields.page()
+    return Span(
+        merchant=merchant.id,
+        limit=page.size + 1,
+        before=ID_MAX if page.before is None else page.before,
+        after=page.after,
+        first=0 if first is None else max(0, id_at(first)),
+        last=ID_MAX if last is None else max(0, id_at(last + 1)) - 1,
+    )
+
+
 def order_query(fields: Fields, merchant: Merchant) -> OrderQuery | None:
     """The query behind a list of orders; None where some value is outside its enumeration."""
     standings = named(fields.values("status"), STATUS)
     brands = named(fields.values("card.type"), BRANDS)
-    first, last = fields.instant("created_from"), fields.instant("created_to", end=True)
-    page = fields.page()
     query = OrderQuery(
-        merchant=merchant.id,
-        limit=page.size + 1,
-        before=page.before if page.before is not None else 2**63 - 1,
-        after=page.after,
-        first=0 if first is None else max(0, id_at(first)),
-        last=2**63 - 1 if last is None else max(0, id_at(last + 1)) - 1,
+        **asdict(span(fields, merchant)),
         standings=standings or (),
         brands=brands or (),
         references=fields.values("merchant_order_id"),
@@ -160,15 +169,8 @@ def operation_query(fields: Fields, merchant: Merchant) -> OperationQuery | None
     """The query behind a list of operations."""
     kinds = named(fields.values("type"), KINDS)
     outcomes = named(fields.values("status"), OUTCOMES)
-    first, last = fields.instant("created_from"), fields.instant("created_to", end=True)
-    page = fields.page()
     query = OperationQuery(
-        merchant=merchant.id,
-        limit=page.size + 1,
-        before=page.before if page.before is not None else 2**63 - 1,
-        after=page.after,
-        first=0 if first is None else max(0, id_at(first)),
-        last=2**63 - 1 if last is None else max(0, id_at(last + 1)) - 1,
+        **asdict(span(fields, merchant)),
         kinds=kinds or (),
         outcomes=outcomes or (),
     )

@@ -123,6 +123,9 @@ def _rate(rate: Rate) -> dict[str, str]:
 async def authorize(call: Call) -> Reply:
     """POST /orders/authorize."""
     reader = await call.read()
+    earlier = await call.earlier()
+    if earlier is not None:
+        return done(earlier, call)
     draft = schema.draft(reader, call.merchant)
     card = schema.new_card(reader, call.merchant, call.gateway.clock)
     reader.inner("location").required("ip")
@@ -199,6 +202,9 @@ async def credit_linked(call: Call) -> Reply:
 async def credit(call: Call) -> Reply:
     """POST /orders/credit."""
     reader = await call.read()
+    earlier = await call.earlier()
+    if earlier is not None:
+        return done(earlier, call, expiration=True)
     draft = schema.draft(reader, call.merchant)
     card = schema.credit_card(reader, call.gateway.clock)
     reader.finish()

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help run demo test check fix cover bench soak fuzz docs dialect connector venv dev clean
+.PHONY: help run demo test check fix cover bench soak fuzz docs dialect connector venv dev clean venv-package
 
 help: ## what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,7 +21,12 @@ dev: $(VENV)/.dev ## the same, with what tests need
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Counterfoil needs Python 3.11 or newer"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { echo "python3-venv is missing: apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(MAKE) --no-print-directory venv-package
+	@$(PYTHON) -m venv $(VENV)
+
+venv-package:
+	@test "$$(id -u)" = 0 || { echo "install Debian's python3-venv first: apt-get install python3-venv"; exit 1; }
+	apt-get update -qq && apt-get install -y -qq python3-venv
 
 $(VENV)/.run: $(VENV)/bin/python pyproject.toml requirements/run.txt requirements/build.txt
 	@echo "installing Counterfoil into $(VENV)"

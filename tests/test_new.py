@@ -1,5 +1,6 @@
 """`tools/new.py` makes a part that works, or nothing at all."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,15 @@ def root(tmp_path: Path) -> Path:
     target.mkdir(parents=True)
     for file in source.glob("*.py"):
         (target / file.name).write_text(file.read_text())
+    return tmp_path
+
+
+@pytest.fixture
+def wires(tmp_path: Path) -> Path:
+    """A checkout that holds the dialect template only, and the linter's settings."""
+    template = "src/counterfoil/dialects/_template"
+    shutil.copytree(HERE / template, tmp_path / template)
+    shutil.copy(HERE / "pyproject.toml", tmp_path)
     return tmp_path
 
 
@@ -87,3 +97,34 @@ def test_the_command_says_what_is_wrong(
     said = capsys.readouterr()
     assert said.out == ""
     assert len(said.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["acme", "the_longest_name_that_a_wire_may_have"])
+def test_a_new_wire_is_formatted_and_linted(wires: Path, name: str) -> None:
+    made = new.create("dialect", name, wires)
+    ours = 'lint.isort.known-first-party = ["counterfoil"]'  # most of it is not there
+    for command in (["format", "--check"], ["check", "--config", ours]):
+        run = [sys.executable, "-m", "ruff", *command, "--no-cache", str(made)]
+        seen = subprocess.run(run, capture_output=True, text=True, cwd=wires, check=False)
+        assert seen.returncode == 0, seen.stdout
+
+
+def test_a_new_wire_passes_the_dialect_contract(wires: Path) -> None:
+    made = new.create("dialect", "first_wire", wires)
+    program = (
+        "import sys, pytest, counterfoil.dialects as d; d.__path__.append(sys.argv[1]);"
+        "sys.exit(pytest.main(sys.argv[2:]))"
+    )
+    suite = ["tests/contract/test_dialects.py", "-p", "no:cacheprovider", "-k", "first_wire or own"]
+    run = [sys.executable, "-c", program, str(made.parent), *suite]
+    seen = subprocess.run(run, capture_output=True, text=True, cwd=HERE, check=False)
+    assert seen.returncode == 0, seen.stdout
+    dots = seen.stdout.split("[")[0].strip()
+    assert len(dots) > 20
+
+
+def test_nothing_of_the_template_is_left_in_a_new_wire(wires: Path) -> None:
+    made = new.create("dialect", "first_wire", wires)
+    texts = [file.read_text() for file in made.rglob("*") if file.is_file()]
+    assert "template" not in "".join(texts).lower()
+    assert (made / "_examples" / "refund.toml").is_file()

@@ -1,4 +1,4 @@
-"""The Template wire: a JSON API of four calls, the smallest that a shop can live on.
+"""The Template wire: a JSON API of four calls.
 
 Begin here: `schema.py` is what the wire is asked, `routes.py` its calls, `render.py` and
 `errors.py` what it says, `auth.py` who asks. Replace them one at a time. `_examples/` holds
@@ -8,4 +8,8 @@ documented exchanges; once `demo.py` has credentials of this wire, name the fold
 from counterfoil.dialects import Dialect
 from counterfoil.dialects._template.routes import serve
 
-dialect = Dialect(name="template", segments=("template",), serve=serve)
+dialect = Dialect(
+    name="template",
+    segments=("template",),
+    serve=serve,
+)

@@ -6,7 +6,8 @@ from counterfoil.core.merchant import Merchant
 from counterfoil.dialects._template.errors import Failure
 from counterfoil.engine.directory import Directory
 
-WIRE: Final = "template"  # under which the store keeps this wire's credentials
+# The name under which the store keeps this wire's credentials.
+WIRE: Final = "template"
 CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="Counterfoil"'}
 
 

@@ -14,8 +14,12 @@ from counterfoil.core.order import Kind, Outcome
 from counterfoil.core.ports import OrderQuery
 from counterfoil.core.rules import Command, Standing
 from counterfoil.dialects._template import render, schema
-from counterfoil.dialects._template.auth import caller
-from counterfoil.dialects._template.errors import Failure, invalid, refused
+from counterfoil.dialects._template.auth import WIRE, caller
+from counterfoil.dialects._template.errors import (
+    Failure,
+    invalid,
+    refused,
+)
 from counterfoil.engine.gateway import Gateway
 from counterfoil.engine.perform import Done, Once
 from counterfoil.exchange import Exchange, NoRouteError, Reply, Routes, TooLargeError
@@ -56,7 +60,7 @@ Handler = Callable[[Call], Awaitable[Reply]]
 
 
 async def pay(call: Call) -> Reply:
-    """POST /template/payments: authorize, and charge if that is asked for."""
+    """POST …/payments: authorize, and charge if that is asked for."""
     asked = schema.read(await call.exchange.body(), schema.PaymentIn)
     draft, card = schema.draft(asked), schema.card(asked.card)
     orders = call.gateway.orders
@@ -64,7 +68,7 @@ async def pay(call: Call) -> Reply:
 
 
 async def refund(call: Call) -> Reply:
-    """POST /template/payments/{id}/refunds: of the amount given, or of all there is."""
+    """POST …/payments/{id}/refunds: of the amount given, or of all there is."""
     asked = schema.read(await call.exchange.body() or b"{}", schema.RefundIn)
     command = Command(kind=Kind.REFUND, minor=asked.amount, allowed=REFUNDABLE)
     orders, number = call.gateway.orders, call.payment()
@@ -72,13 +76,13 @@ async def refund(call: Call) -> Reply:
 
 
 async def show(call: Call) -> Reply:
-    """GET /template/payments/{id}."""
+    """GET …/payments/{id}."""
     order = await call.gateway.store.load(call.merchant.id, call.payment())
     return Reply(200, render.encode(render.payment(order)))
 
 
 async def list_payments(call: Call) -> Reply:
-    """GET /template/payments: newest first, `limit` of them, `before` an id."""
+    """GET …/payments: newest first, `limit` of them, `before` an id."""
     given = call.exchange.query
     limit, before = whole(given.get("limit", str(PAGE))), whole(given.get("before", str(ID_MAX)))
     if limit is None or not 0 < limit <= PAGE_MAX:
@@ -111,14 +115,14 @@ def whole(text: str) -> int | None:
     return None
 
 
-# fmt: off
-ROUTES: Final[Routes[Handler]] = Routes((
-    ("POST",     "/template/payments",                   pay),
-    ("GET HEAD", "/template/payments",                   list_payments),
-    ("GET HEAD", "/template/payments/{payment}",         show),
-    ("POST",     "/template/payments/{payment}/refunds", refund),
-))
-# fmt: on
+ROUTES: Final[Routes[Handler]] = Routes(
+    (
+        ("POST", "/template/payments", pay),
+        ("GET HEAD", "/template/payments", list_payments),
+        ("GET HEAD", "/template/payments/{payment}", show),
+        ("POST", "/template/payments/{payment}/refunds", refund),
+    )
+)
 
 
 def serve(gateway: Gateway) -> Serve:
@@ -140,7 +144,7 @@ def serve(gateway: Gateway) -> Serve:
         except TooLargeError:
             failure = Failure(413, "invalid", "the body is too large")
         except Exception:  # noqa: BLE001 (an edge: the caller gets a failure, the log its cause)
-            structlog.get_logger().exception("request failed", wire="template")
+            structlog.get_logger().exception("request failed", wire=WIRE)
             failure = Failure(500, "malfunction", "something is broken here", payment=number)
         return Reply(failure.status, failure.body(), failure.headers)
 

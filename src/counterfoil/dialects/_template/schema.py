@@ -43,7 +43,7 @@ class CardIn(Given):
 
 
 class PaymentIn(Given):
-    """POST /template/payments. `charge`: take the money at once."""
+    """POST …/payments. `charge`: take the money at once."""
 
     amount: Amount
     currency: str
@@ -53,7 +53,7 @@ class PaymentIn(Given):
 
 
 class RefundIn(Given):
-    """POST /template/payments/{id}/refunds. No amount: all that is left."""
+    """POST …/payments/{id}/refunds. No amount: all that is left."""
 
     amount: Amount | None = None
 

@@ -90,6 +90,8 @@ def from_environment(environment: Mapping[str, str] = os.environ, **options: obj
 def _check(settings: Settings) -> None:
     if not 0 <= settings.worker <= 255:  # noqa: PLR2004 (eight bits of every id)
         raise SettingsError("worker must be a number from 0 to 255")
+    if not 0 <= settings.port <= 65_535:  # noqa: PLR2004 (sixteen bits; 0 takes any that is free)
+        raise SettingsError("port must be a number from 0 to 65535")
     if settings.log_level not in {"debug", "info", "warning", "error"}:
         raise SettingsError("log_level must be debug, info, warning or error")
     for name in ("acquirer_timeout_ms", "sandbox_latency_ms", "sandbox_late_ms"):

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from os import environ
 from pathlib import Path
+from typing import Final
 
 import structlog
 
@@ -37,6 +38,9 @@ from counterfoil.vault import (
 from counterfoil.web.app import Served
 from counterfoil.world import SystemClock, WorkerIds
 
+ID_MAX: Final = 2**63 - 1
+RUN: Final = 500  # operations without an answer read at a time
+
 
 class Parts:
     """The parts of a running gateway."""
@@ -67,15 +71,17 @@ class Parts:
 
 @asynccontextmanager
 async def parts(
-    settings: Settings, clock: Clock | None = None, *, serving: bool = False
+    settings: Settings, clock: Clock | None = None, *, serving: bool = False, create: bool = True
 ) -> AsyncIterator[Parts]:
-    """Everything open and ready, closed at the end; raises `SettingsError`, `VaultError`.
+    """Everything open and ready, closed at the end.
 
-    `serving`: this process is the one that serves the embedded database.
+    `serving`: this process is the one that serves the embedded database. `create`: where there is
+    no database it is made. Raises `SettingsError`, `StoreError`, `VaultError`, `OSError`, or what a
+    connector raises.
     """
     path = settings.path
     clock = clock or SystemClock(clock_file(path))
-    store = await open_store(path)
+    store = await open_store(path, create=create)
     acquirers: dict[str, Acquirer] = {}
     try:
         ids = WorkerIds(clock, settings.worker, await _newest(store))
@@ -99,13 +105,24 @@ async def parts(
 
 
 @asynccontextmanager
+async def opened(settings: Settings, *, create: bool = False) -> AsyncIterator[Store]:
+    """The store alone, closed at the end; raises `SettingsError`, `StoreError`, `OSError`."""
+    store = await open_store(settings.path, create=create)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
 async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Served]:
     """The application, with its chores running."""
     log = structlog.get_logger()
     async with parts(settings, clock, serving=True) as made:
+        started = made.ids.next()
         working = asyncio.create_task(
             chores.run(
-                [*chores.chores(made.engine), *_watch(made)],
+                [*chores.chores(made.engine, started=started), *_watch(made)],
                 lambda name, error: log.error("chore failed", chore=name, error=repr(error)),
             )
         )
@@ -198,12 +215,14 @@ async def _acquirers(settings: Settings, store: Store, *, serving: bool) -> dict
 
 async def _newest(store: Store) -> int:
     """The greatest id in use: a clock that was set back since must not repeat it."""
-    newest = 0
+    newest = max((key.id for key in await store.data_keys()), default=0)
     for merchant in await store.merchants():
         orders = await store.orders(OrderQuery(merchant=merchant.id, limit=1))
-        operations = await store.operations(OperationQuery(merchant=merchant.id, limit=1))
-        newest = max(newest, *(each.id for each in orders), 0)
-        newest = max(newest, *(each.operation.id for each in operations), 0)
+        closed = await store.operations(OperationQuery(merchant=merchant.id, limit=1))
+        found = [*(each.id for each in orders), *(each.operation.id for each in closed)]
+        newest = max(newest, merchant.id, *found)
+        while waiting := await store.pending(merchant.id, ID_MAX, RUN, after=newest):
+            newest = waiting[-1].operation.id
     return newest
 
 

@@ -5,11 +5,14 @@ from pathlib import Path
 from time import time_ns
 from typing import Final
 
+from counterfoil.config import SettingsError
 from counterfoil.core.order import id_at
 from counterfoil.core.ports import Clock
 
 SECOND_US: Final = 1_000_000
+DIGITS_MAX: Final = 20  # of the number in the clock's file
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST_US: Final = 7_258_118_400 * SECOND_US  # the year 2200: ids and dates are safe till then
 
 
 class SystemClock:
@@ -37,19 +40,34 @@ class SystemClock:
         return self._today
 
     def look(self) -> None:
-        """Read the offset again."""
-        if self._file is not None and self._file.exists():
-            self._offset_us = int(self._file.read_text() or "0")
+        """Read the offset again; raises `SettingsError` where the file holds none."""
+        if self._file is None or not self._file.exists():
+            return
+        text = self._file.read_bytes().strip()
+        if not (text.isdigit() and len(text) <= DIGITS_MAX and self._reaches(int(text))):
+            raise SettingsError(f"{self._file} is damaged: it holds no number of microseconds")
+        self._offset_us = int(text)
 
     def advance(self, seconds: int) -> None:
-        """Move this and every process's clock forward, durably."""
+        """Move this and every process's clock forward, durably.
+
+        Raises `SettingsError` where it would pass the year 2200, and then nothing is saved.
+        """
         assert self._file is not None
         assert seconds >= 0
         self.look()
-        self._offset_us += seconds * SECOND_US
+        offset_us = self._offset_us + seconds * SECOND_US
+        if not self._reaches(offset_us):
+            raise SettingsError("that duration would take the clock past the year 2200")
+        self._offset_us = offset_us
+        self._file.parent.mkdir(parents=True, exist_ok=True)
         fresh = self._file.with_suffix(".new")
-        fresh.write_text(str(self._offset_us))
+        fresh.write_text(str(offset_us))
         fresh.replace(self._file)
+
+    def _reaches(self, offset_us: int) -> bool:
+        """Whether the time so far ahead can still be told."""
+        return time_ns() // 1000 + offset_us < LATEST_US
 
 
 class WorkerIds:

@@ -1,7 +1,5 @@
 """Commands run in this process, as `counterfoil WORDS` would, each test over its own database."""
 
-import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,22 +43,14 @@ Run = Callable[..., Ran]
 
 @pytest.fixture
 def anywhere(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command; `sys.argv` is its input."""
+    """Run a command."""
 
     def act(*words: str) -> Ran:
-        before = sys.argv
-        sys.argv = ["counterfoil", *words]
         capsys.readouterr()
-        code: object = 0
-        try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Cyclopts application invoked without tokens")
-                main()
-        except SystemExit as ended:
-            code = ended.code
-        finally:
-            sys.argv = before
-        status = code if isinstance(code, int) else 1
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        status = ended.value.code
+        assert isinstance(status, int)
         said = capsys.readouterr()
         return Ran(status=status, out=said.out, err=said.err)
 

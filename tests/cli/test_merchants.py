@@ -100,6 +100,9 @@ def test_a_new_merchant_has_the_terms_it_was_given(run: Run) -> None:
         ("Name", "--login", "with:colon"),
         ("Name", "--login", ""),
         ("Name", "--login", "x" * 201),
+        ("Name", "--login", "two\nlines"),
+        ("   ", "--login", "books"),
+        ("two\nlines", "--login", "books"),
         ("", "--login", "books"),
         ("Name", "--login", "books", "--currency", "XXX"),
         ("Name", "--login", "books", "--currency", "eur"),
@@ -132,6 +135,13 @@ def test_a_merchant_that_cannot_be_is_not_added(seeded: Run, words: tuple[str, .
         "cvv_required=maybe",
         "currency=XXX",
         "currencies=[]",
+        "currency=GBP",
+        'currencies=["EUR"]',
+        'terminals=[{"name":""}]',
+        'terminals=[{"name":"A","descriptor":""}]',
+        'terminals=[{"name":"A","pricing":{"fee_bps":10001}}]',
+        'terminals=[{"name":"A","pricing":{"fee":1}}]',
+        'terminals=[{"name":"A","merchant":1}]',
         'currencies=["USD","XXX"]',
         "terminals=[]",
         'terminals=[{"name":"A"},{"name":"A"}]',
@@ -160,6 +170,17 @@ def test_settings_change_and_are_shown(seeded: Run) -> None:
     assert shown == changed | {"logins": ["project"]}
     assert (shown["pricing"], shown["currencies"]) == (pricing, ["USD", "GBP"])
     assert shown["multiple_charges"] is True
+
+
+def test_settings_of_a_wire_are_known_by_its_name(seeded: Run) -> None:
+    given = ["bizon.arn", "bizon.trace_id", "bizon.card_expiration"]
+    changed = seeded("merchant", "set", "1", f"settings={json.encode(given).decode()}").json
+    assert isinstance(changed, dict)
+    assert changed["settings"] == given
+
+
+def test_a_number_that_no_merchant_can_have_is_refused(seeded: Run) -> None:
+    assert "there is no merchant 9" in seeded("merchant", "show", "9" * 30).fault
 
 
 @pytest.mark.parametrize("words", ["show 99", "set 99 zone=UTC"])

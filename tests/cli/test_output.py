@@ -84,7 +84,13 @@ def test_a_variable_that_is_no_setting_is_named(tmp_path: Path) -> None:
     assert line.startswith("counterfoil: COUNTERFOIL_PROT is no setting")
 
 
-@pytest.mark.parametrize("command", ["verify", "keys", "merchant list", "rates list"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("verify", "keys", "merchant list", "merchant show 1", "merchant set 1 zone=UTC"),
+        *("rates list", "vault rotate", "sandbox book"),
+    ],
+)
 def test_a_command_that_reads_makes_no_database(run: Run, tmp_path: Path, command: str) -> None:
     done = run(*command.split())
     assert "gateway.db" in done.fault
@@ -103,6 +109,15 @@ def test_what_is_no_database_is_refused_and_left_alone(
     database.write_bytes(b"somebody's notes\n" * 1000)
     assert "gateway.db" in run(*command.split()).fault
     assert database.read_bytes() == b"somebody's notes\n" * 1000
+
+
+def test_a_new_master_key_is_not_made_for_no_database(run: Run, tmp_path: Path) -> None:
+    assert "gateway.db" in run("vault", "rotate-master", str(tmp_path / "next.key")).fault
+    assert left_in(tmp_path) == {}
+
+
+def test_a_folder_is_no_database(anywhere: Run, tmp_path: Path) -> None:
+    assert str(tmp_path) in anywhere("verify", "--database", f"sqlite:///{tmp_path}").fault
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(anywhere: Run, tmp_path: Path) -> None:

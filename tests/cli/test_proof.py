@@ -71,6 +71,10 @@ def test_verify_prints_the_counts_and_the_accounts(copied: Run) -> None:
         "UPDATE operations SET body = replace(body, '10000', '1') WHERE kind = 'charge'",
         "UPDATE operations SET outcome = 'declined' WHERE kind = 'refund'",
         "UPDATE operations SET kind = 'charge' WHERE kind = 'refund'",
+        "UPDATE operations SET id = id + 1 WHERE kind = 'refund'",
+        "UPDATE orders SET id = id + 1",
+        "UPDATE orders SET body = replace(body, '10000', '5000')",
+        "UPDATE postings SET currency = 'QQQ' WHERE account = 'fee'",
         "UPDATE operations SET order_id = (SELECT max(id) FROM orders) WHERE kind = 'refund'",
         "DELETE FROM operations WHERE kind = 'refund'",
         "UPDATE postings SET minor = minor + 1",
@@ -93,6 +97,27 @@ def test_verify_finds_what_was_tampered_with(copied: Run, database: Path, statem
     assert told["differences"]
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE orders SET body = 'no order'",
+        "UPDATE operations SET body = '{}'",
+        "UPDATE postings SET account = 'nosuch' WHERE account = 'fee'",
+    ],
+    ids=lambda statement: statement.lower(),
+)
+def test_what_can_no_longer_be_read_is_named_in_a_line(
+    copied: Run, database: Path, statement: str
+) -> None:
+    execute(database, statement)
+    assert "of merchant 1 is damaged" in copied("verify").fault
+
+
+def test_verify_needs_no_key(copied: Run, tmp_path: Path) -> None:
+    (tmp_path / "gateway.key").unlink()
+    assert copied("verify").status == 0
+
+
 def test_verify_changes_nothing(copied: Run, tmp_path: Path) -> None:
     before = left_in(tmp_path)
     assert copied("verify").status == 0
@@ -113,10 +138,12 @@ def test_the_book_is_printed(copied: Run) -> None:
 
 
 def test_before_the_first_entry_there_is_no_book(run: Run, tmp_path: Path) -> None:
+    assert run("migrate").status == 0
+    before = left_in(tmp_path)
     done = run("sandbox", "book")
     assert (done.status, done.out) == (0, "")
     assert "nothing is booked yet" in done.err
-    assert left_in(tmp_path) == {}
+    assert left_in(tmp_path) == before
 
 
 def test_a_damaged_book_is_one_line(copied: Run, tmp_path: Path) -> None:
@@ -136,6 +163,11 @@ def test_the_clock_is_moved_forward_for_good(run: Run) -> None:
 
 def test_a_damaged_clock_is_one_line(run: Run, tmp_path: Path) -> None:
     (tmp_path / "gateway.clock").write_text("soon\n")
+    assert "gateway.clock" in run("sandbox", "clock").fault
+
+
+def test_a_clock_that_is_beyond_what_can_be_told_is_damaged(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "gateway.clock").write_text("9" * 19)
     assert "gateway.clock" in run("sandbox", "clock").fault
 
 

@@ -27,6 +27,7 @@ from counterfoil.core.record import Record
 MERCHANT: Final = 1
 PAGE: Final = 100
 BACKLOG: Final = 2048
+KEEP_ALIVE_S: Final = 75
 SEALED: Final = b"s" * 53  # header, nonce, 16 digits and tag, as the vault seals them
 FINGERPRINT: Final = b"f" * 32
 SIZES: Final[Mapping[str, int]] = {
@@ -253,6 +254,7 @@ def serve(floor: Floor, port: int) -> None:
         access_log=False,
         log_level="warning",
         backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
     )
     server = Ready(config)
     signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it again when it has drained

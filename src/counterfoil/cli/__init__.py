@@ -4,14 +4,30 @@ Tables and progress bars on a terminal; plain tab-separated lines or `--json` wh
 """
 
 import sys
+from collections.abc import Sequence
+from typing import Final
 
-from cyclopts import App
+from cyclopts import App, CycloptsError
+from msgspec import MsgspecError
 
 from counterfoil import __version__
 from counterfoil.cli import bench, merchants, proof, rates, sandbox, serving, vault
 from counterfoil.config import SettingsError
 from counterfoil.connectors import ConnectorError
+from counterfoil.connectors.sandbox.book import BookError
 from counterfoil.core.ports import VaultError
+from counterfoil.store.migrate import StoreError
+
+# What a person can mend: how the program was called, its settings, its files, its surroundings.
+MENDABLE: Final = (
+    CycloptsError,
+    SettingsError,
+    StoreError,
+    VaultError,
+    ConnectorError,
+    BookError,
+    OSError,
+)
 
 app = App(
     name="counterfoil",
@@ -22,13 +38,29 @@ for part in (serving, merchants, rates, proof, sandbox, vault, bench):
     part.register(app)
 
 
-def main() -> None:
-    """Run a command; what a person can mend is one line on standard error and exit status 2."""
+def main(tokens: Sequence[str] | None = None) -> None:
+    """Run a command (default: the one this process was called with); always ends by `SystemExit`.
+
+    What a person can mend is one line on standard error and exit status 2.
+    """
+    words = sys.argv[1:] if tokens is None else list(tokens)
     try:
-        status = app()
-    except (SettingsError, VaultError, ConnectorError) as error:
-        sys.stderr.write(f"counterfoil: {error}\n")
-        sys.exit(2)
+        status = app(words, print_error=False, exit_on_error=False, result_action="return_value")
+    except MENDABLE as error:
+        sys.exit(_fault(_text(error)))
+    except MsgspecError as error:
+        sys.exit(_fault(f"a record that rests is damaged: {error}"))
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
+def _fault(text: str) -> int:
+    sys.stderr.write(f"counterfoil: {' '.join(text.split())}\n")
+    return 2

@@ -1,40 +1,27 @@
 """merchant: who sells here, on what terms, with which credentials."""
 
-import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
-from zoneinfo import ZoneInfo
+from typing import Annotated, Final
 
-import msgspec
 from cyclopts import App, Parameter
 from msgspec.structs import replace
 
-from counterfoil import wiring
+from counterfoil.cli.opening import among, within
 from counterfoil.cli.output import Cell, print_json, say, show
 from counterfoil.cli.serving import Json
-from counterfoil.config import SettingsError, from_environment
+from counterfoil.cli.terms import basis_points, changed_by, check_login, checked, percent
+from counterfoil.config import SettingsError
 from counterfoil.core.merchant import Credential, Merchant, Pricing, Terminal
-from counterfoil.core.money import payable
+from counterfoil.core.ports import Store
 from counterfoil.wiring import Parts
 
-Result = TypeVar("Result")
+ID_MAX: Final = 2**63 - 1
 merchant = App(name="merchant", help="Merchants: add, list, show, set.")
 
 
 def register(app: App) -> None:
     """Add these commands."""
     app.command(merchant)
-
-
-def within(database: str | None, act: Callable[[Parts], Awaitable[Result]]) -> Result:
-    """What the work gives, with the gateway's parts open around it."""
-
-    async def run() -> Result:
-        async with wiring.parts(from_environment(database=database)) as parts:
-            return await act(parts)
-
-    return asyncio.run(run())
 
 
 @merchant.command
@@ -70,8 +57,7 @@ def add(  # noqa: PLR0913 (each is a documented option)
     database
         sqlite:///path.
     """
-    if not payable(currency):
-        raise SettingsError(f"{currency} is no currency of ISO 4217 that can be paid in")
+    check_login(login)
     made = Merchant(
         id=0,
         name=name,
@@ -81,7 +67,9 @@ def add(  # noqa: PLR0913 (each is a documented option)
         pricing=Pricing(fee_bps=basis_points(fee), reserve_bps=basis_points(reserve)),
         terminals=(Terminal(name="TERM", descriptor=descriptor),),
     )
-    show([within(database, lambda parts: _added(parts, made, login))], as_json=json)
+    checked(made)
+    row = among(database, lambda parts: _added(parts, made, login), create=True)
+    show([row], as_json=json)
 
 
 async def _added(parts: Parts, made: Merchant, login: str) -> dict[str, Cell]:
@@ -109,8 +97,8 @@ def list_(*, database: str | None = None, json: Json = False) -> None:
         sqlite:///path.
     """
 
-    async def act(parts: Parts) -> list[Merchant]:
-        return list(await parts.store.merchants())
+    async def act(store: Store) -> list[Merchant]:
+        return list(await store.merchants())
 
     rows: list[dict[str, Cell]] = [
         {
@@ -139,9 +127,9 @@ def show_(number: int, *, database: str | None = None) -> None:
         sqlite:///path.
     """
 
-    async def act(parts: Parts) -> object:
-        known = await _known(parts, number)
-        logins = [each.login for each in await parts.store.credentials(number)]
+    async def act(store: Store) -> object:
+        known = await _known(store, number)
+        logins = [each.login for each in await store.credentials(number)]
         return full(known) | {"logins": logins}
 
     print_json(within(database, act))
@@ -167,10 +155,10 @@ def set_(
         sqlite:///path.
     """
 
-    async def act(parts: Parts) -> Merchant:
-        known = await _known(parts, number)
+    async def act(store: Store) -> Merchant:
+        known = await _known(store, number)
         changed = changed_by(known, assignments)
-        await parts.store.save_merchant(changed)
+        await store.save_merchant(changed)
         return changed
 
     print_json(full(within(database, act)))
@@ -182,57 +170,8 @@ def full(known: Merchant) -> dict[str, object]:
     return {name: getattr(known, name) for name in Merchant.__struct_fields__}
 
 
-def changed_by(known: Merchant, assignments: list[str]) -> Merchant:
-    """The merchant with those settings; raises `SettingsError` and then nothing has changed."""
-    given: dict[str, object] = {}
-    for each in assignments:
-        name, equals, value = each.partition("=")
-        if not equals or name not in Merchant.__struct_fields__ or name == "id":
-            names = ", ".join(field for field in Merchant.__struct_fields__ if field != "id")
-            raise SettingsError(f"{each!r} is not NAME=VALUE with a NAME of: {names}")
-        try:
-            given[name] = msgspec.json.decode(value)
-        except msgspec.DecodeError:
-            given[name] = value
-    raw = msgspec.to_builtins(known) | given
-    try:
-        changed = msgspec.convert(raw, Merchant)
-    except msgspec.ValidationError as error:
-        raise SettingsError(str(error)) from error
-    for code in (*changed.currencies, changed.currency, changed.accounting_currency):
-        if not payable(code):
-            raise SettingsError(f"{code} is no currency of ISO 4217 that can be paid in")
-    if not changed.terminals:
-        raise SettingsError("a merchant needs at least one terminal")
-    _check_zone(changed.zone)
-    return replace(changed, id=known.id)
-
-
-def _check_zone(name: str) -> None:
-    try:
-        ZoneInfo(name)
-    except (ValueError, KeyError, OSError) as error:
-        raise SettingsError(f"{name} is no time zone of the IANA data base") from error
-
-
-def basis_points(text: str) -> int:
-    """A percentage such as 2.9 in hundredths of a percent; raises `SettingsError`."""
-    whole, _, fraction = text.partition(".")
-    if not (whole.isdigit() and (not fraction or fraction.isdigit()) and len(fraction) <= 2):  # noqa: PLR2004
-        raise SettingsError(f"{text!r} is no percentage such as 2.9")
-    points = int(whole) * 100 + int(fraction.ljust(2, "0") or "0")
-    if points > 10_000:  # noqa: PLR2004 (all of it)
-        raise SettingsError(f"{text} % is more than all of it")
-    return points
-
-
-def percent(points: int) -> str:
-    """Basis points as people write a percentage."""
-    return f"{points // 100}.{points % 100:02d} %"
-
-
-async def _known(parts: Parts, number: int) -> Merchant:
-    known = await parts.store.merchant(number)
+async def _known(store: Store, number: int) -> Merchant:
+    known = await store.merchant(number) if 0 <= number <= ID_MAX else None
     if known is None:
         raise SettingsError(f"there is no merchant {number}")
     return known

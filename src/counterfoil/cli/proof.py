@@ -6,13 +6,14 @@ from cyclopts import App
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from counterfoil.cli.merchants import within
+from counterfoil.cli.opening import within
 from counterfoil.cli.output import Cell, print_json, say, show
 from counterfoil.cli.serving import Json
+from counterfoil.core.errors import Refused
 from counterfoil.core.money import digits, major
+from counterfoil.core.ports import Store
 from counterfoil.engine.verify import Proof
 from counterfoil.engine.verify import verify as prove
-from counterfoil.wiring import Parts
 
 
 def register(app: App) -> None:
@@ -33,7 +34,7 @@ def verify(*, database: str | None = None, json: Json = False) -> int:
         sqlite:///path.
     """
 
-    async def act(parts: Parts) -> Proof:
+    async def act(store: Store) -> Proof:
         bar = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -44,7 +45,7 @@ def verify(*, database: str | None = None, json: Json = False) -> int:
         last = Proof()
         with bar:
             task = bar.add_task("verifying")
-            async for last in prove(parts.store):
+            async for last in prove(store):
                 bar.update(task, description=f"{last.orders} orders verified")
         return last
 
@@ -71,7 +72,7 @@ def _print(proof: Proof) -> None:
             {
                 "merchant": each.merchant,
                 "account": each.account,
-                "balance": major(each.minor, digits(each.currency)),
+                "balance": _written(each.minor, each.currency),
                 "currency": each.currency,
             }
             for each in proof.balances
@@ -80,3 +81,10 @@ def _print(proof: Proof) -> None:
     for each in proof.differences:
         say(f"merchant {each.merchant} order {each.order}: {each.what}")
     say("everything agrees" if proof.holds else f"{len(proof.differences)} differences")
+
+
+def _written(minor: int, currency: str) -> str:
+    try:
+        return major(minor, digits(currency))
+    except Refused:
+        return f"{minor} minor units"  # of a currency that nobody knows: tampered with

@@ -2,21 +2,25 @@
 
 import csv
 import re
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import date as calendar
 from pathlib import Path
 from typing import Final
 
 from cyclopts import App
 
-from counterfoil.cli.merchants import within
+from counterfoil.cli.opening import within
 from counterfoil.cli.output import say, show
 from counterfoil.cli.serving import Json
-from counterfoil.config import SettingsError
+from counterfoil.config import SettingsError, from_environment
+from counterfoil.core.currencies import CURRENT, HISTORIC
+from counterfoil.core.ports import Store
 from counterfoil.core.rates import Rate
-from counterfoil.wiring import Parts
+from counterfoil.wiring import clock_file
+from counterfoil.world import SystemClock
 
 rates = App(name="rates", help="Exchange rates: import, list.")
-CODE: Final = re.compile(r"[A-Z]{3}", re.ASCII)
+DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 NUMBER: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,12})?", re.ASCII)
 COLUMNS: Final = 4
 
@@ -44,10 +48,7 @@ def import_(file: Path, *, database: str | None = None) -> None:
     """
     found = read(file)
 
-    async def act(parts: Parts) -> None:
-        await parts.store.save_rates(found)
-
-    within(database, act)
+    within(database, lambda store: store.save_rates(found), create=True)
     say(f"{len(found)} rates saved")
 
 
@@ -64,9 +65,11 @@ def list_(*, date: str | None = None, database: str | None = None, json: Json = 
     database
         sqlite:///path.
     """
+    today = SystemClock(clock_file(from_environment(database=database).path)).today()
+    day = today.date().isoformat() if date is None else _day(date)
 
-    async def act(parts: Parts) -> list[Rate]:
-        return list(await parts.store.rates_on(date or parts.clock.today().date().isoformat()))
+    async def act(store: Store) -> list[Rate]:
+        return list(await store.rates_on(day))
 
     rows = [
         {"from": each.source, "to": each.target, "rate": each.rate, "day": each.day}
@@ -78,25 +81,40 @@ def list_(*, date: str | None = None, database: str | None = None, json: Json = 
 def read(file: Path) -> list[Rate]:
     """The rates in a file; raises `SettingsError` naming the first line that is not one."""
     found: list[Rate] = []
-    with file.open(newline="", encoding="utf-8-sig") as lines:
-        for number, row in enumerate(csv.reader(lines), start=1):
-            if not row or (number == 1 and row[0].strip().lower() in {"day", "date"}):
-                continue
-            found.append(_rate([cell.strip() for cell in row], f"{file.name}:{number}"))
+    for number, row in enumerate(_rows(file), start=1):
+        if row and not (number == 1 and row[0].strip().lower() in {"day", "date"}):
+            try:
+                found.append(_rate([cell.strip() for cell in row]))
+            except SettingsError as error:
+                raise SettingsError(f"{file.name}:{number}: {error}") from error
     return found
 
 
-def _rate(row: list[str], where: str) -> Rate:
+def _rows(file: Path) -> list[list[str]]:
+    with file.open(newline="", encoding="utf-8-sig") as lines:
+        try:
+            return list(csv.reader(lines))
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise SettingsError(f"{file} is no CSV file in UTF-8: {error}") from error
+
+
+def _rate(row: list[str]) -> Rate:
     if len(row) != COLUMNS:
-        raise SettingsError(f"{where}: not four columns (day, from, to, rate)")
+        raise SettingsError("not four columns (day, from, to, rate)")
     day, source, target, rate = row
-    try:
-        datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError as error:
-        raise SettingsError(f"{where}: {day!r} is no day such as 2026-01-15") from error
     for code in (source, target):
-        if CODE.fullmatch(code) is None:
-            raise SettingsError(f"{where}: {code!r} is not three capital letters")
+        if code not in CURRENT and code not in HISTORIC:
+            raise SettingsError(f"{code!r} is no currency of ISO 4217")
+    if source == target:
+        raise SettingsError(f"a rate of {source} to itself")
     if NUMBER.fullmatch(rate) is None or not rate.strip("0."):
-        raise SettingsError(f"{where}: {rate!r} is no rate above zero such as 1.145036")
-    return Rate(day=day, source=source, target=target, rate=rate)
+        raise SettingsError(f"{rate!r} is no rate above zero such as 1.145036")
+    return Rate(day=_day(day), source=source, target=target, rate=rate)
+
+
+def _day(text: str) -> str:
+    """The day as written; raises `SettingsError`. Days are compared as text, so only one form."""
+    if DAY.fullmatch(text) is not None:
+        with suppress(ValueError):
+            return calendar.fromisoformat(text).isoformat()
+    raise SettingsError(f"{text!r} is no day such as 2026-01-15")

@@ -6,8 +6,8 @@ from cyclopts import App
 
 from counterfoil.cli.output import print_json, say, seconds, show
 from counterfoil.cli.serving import Json
-from counterfoil.config import from_environment
-from counterfoil.connectors.sandbox.book import open_book
+from counterfoil.config import SettingsError, from_environment
+from counterfoil.connectors.sandbox.book import Book, BookError, open_book
 from counterfoil.wiring import book_file, clock_file
 from counterfoil.world import EPOCH, SystemClock
 
@@ -48,7 +48,6 @@ def advance(by: str, *, database: str | None = None) -> None:
         sqlite:///path.
     """
     settings = from_environment(database=database)
-    settings.path.parent.mkdir(parents=True, exist_ok=True)
     clock = SystemClock(clock_file(settings.path))
     clock.advance(seconds(by))
     print(_now(clock))
@@ -72,32 +71,43 @@ def book(
     database
         sqlite:///path.
     """
+    if last < 0:
+        raise SettingsError(f"--last {last}: so many of the newest entries, not less than 0")
     settings = from_environment(database=database)
+    if not settings.path.exists():
+        raise SettingsError(f"there is no database {settings.path}; counterfoil migrate makes one")
     path = book_file(settings.path)
     if not path.exists():
         say(f"nothing is booked yet: there is no {path}")
         return
-    kept = open_book(path)
     try:
-        if totals:
-            print_json({str(key): value for key, value in kept.totals().items()})
-            return
-        rows = [
-            {
-                "reference": each.reference,
-                "kind": each.kind,
-                "order": each.order,
-                "minor": each.minor,
-                "currency": each.currency,
-                "original": each.original,
-                "outcome": each.outcome,
-                "code": each.code,
-            }
-            for each in kept.entries()
-        ]
-        show(rows[-last:], as_json=json)
-    finally:
-        kept.close()
+        kept = open_book(path)
+        try:
+            _print(kept, last, totals=totals, as_json=json)
+        finally:
+            kept.close()
+    except BookError as error:
+        raise SettingsError(f"{path}: {error}") from error
+
+
+def _print(kept: Book, last: int, *, totals: bool, as_json: bool) -> None:
+    if totals:
+        print_json({str(key): value for key, value in kept.totals().items()})
+        return
+    rows = [
+        {
+            "reference": each.reference,
+            "kind": each.kind,
+            "order": each.order,
+            "minor": each.minor,
+            "currency": each.currency,
+            "original": each.original,
+            "outcome": each.outcome,
+            "code": each.code,
+        }
+        for each in kept.entries()
+    ]
+    show(rows[-last:], as_json=as_json)
 
 
 def _now(clock: SystemClock) -> str:

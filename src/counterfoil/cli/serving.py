@@ -5,6 +5,8 @@ import gc
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Annotated, Final
 
 import uvicorn
@@ -13,13 +15,16 @@ from cyclopts import App, Parameter
 
 from counterfoil import demo as seeded
 from counterfoil import logs, wiring
+from counterfoil.cli.opening import within
 from counterfoil.cli.output import print_json, say
 from counterfoil.config import Settings, SettingsError, from_environment
+from counterfoil.core.ports import Store
 from counterfoil.store.sqlite import migrate_file
 from counterfoil.web.app import Served
 
 BACKLOG: Final = 2048
 COLLECTIONS: Final = (20_000, 20, 50)  # requests leave no cycles behind; look for them seldom
+KEEP_ALIVE_S: Final = 75  # longer than the callers' pools and balancers keep what is idle
 DRAIN_S: Final = 25  # what is running may finish; less than orchestrators wait before they kill
 Json = Annotated[bool, Parameter("--json", negative="", help="For programs.")]
 
@@ -52,7 +57,7 @@ def serve(  # noqa: PLR0913 (each is a documented option)
     host
         Address to listen on (default 127.0.0.1).
     port
-        Port to listen on (default 8080).
+        Port to listen on (default 8080); 0 takes any that is free.
     database
         sqlite:///path; made and brought to the newest schema if need be.
     workers
@@ -75,8 +80,6 @@ def serve(  # noqa: PLR0913 (each is a documented option)
         log_level=log_level,
     )
     listener = logs.configure(settings.log_level)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)  # uvicorn raises it once more when it has drained
     try:
         uvloop.run(_serve(settings))
     finally:
@@ -84,10 +87,40 @@ def serve(  # noqa: PLR0913 (each is a documented option)
 
 
 async def _serve(settings: Settings) -> None:
-    async with wiring.assembled(settings) as app:
-        gc.freeze()  # what is there now stays; nothing is gained by looking through it again
-        gc.set_threshold(*COLLECTIONS)
-        await Ready(app, settings).serve()
+    with listening(settings.host, settings.port) as sockets:
+        async with wiring.assembled(settings) as app:
+            gc.freeze()  # what is there now stays; nothing is gained by looking through it again
+            gc.set_threshold(*COLLECTIONS)
+            server = Ready(app, settings)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                # Until now a signal ends the process; from now on it drains. It does nothing when
+                # uvicorn raises it once more at the end, so that the exit status is 0.
+                signal.signal(number, server.handle_exit)
+            await server.serve(sockets)
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[list[socket.socket]]:
+    """A socket bound to each address of the host; raises `SettingsError` where that cannot be.
+
+    Nobody is let in before the server listens on them.
+    """
+    with ExitStack() as stack:
+        bound: list[socket.socket] = []
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            for family, kind, protocol, _, address in dict.fromkeys(found):
+                each = stack.enter_context(socket.socket(family, kind, protocol))
+                each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    each.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                bound.append(each)
+                chosen = bound[0].getsockname()[1]  # what is free for the first is for all
+                each.bind((address[0], port or chosen, *address[2:]))
+        except (OSError, UnicodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "no such host"
+            raise SettingsError(f"cannot listen on {host}:{port}: {why}") from error
+        yield bound
 
 
 class Ready(uvicorn.Server):
@@ -105,6 +138,7 @@ class Ready(uvicorn.Server):
                 access_log=False,
                 log_config=None,
                 backlog=BACKLOG,
+                timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=DRAIN_S,
             )
         )
@@ -169,13 +203,11 @@ def keys(*, database: str | None = None, json: Json = False) -> int:
     database
         sqlite:///path.
     """
-    settings = from_environment(database=database)
 
-    async def seeded_there() -> bool:
-        async with wiring.parts(settings) as parts:
-            return await parts.store.credential("bizon", seeded.LOGIN) is not None
+    async def seeded_there(store: Store) -> bool:
+        return await store.credential("bizon", seeded.LOGIN) is not None
 
-    if not asyncio.run(seeded_there()):
+    if not within(database, seeded_there):
         say("no demo merchant here; seed it: counterfoil demo")
         return 1
     if json:

@@ -6,11 +6,11 @@ from pathlib import Path
 from cyclopts import App
 
 from counterfoil import wiring
-from counterfoil.cli.merchants import within
+from counterfoil.cli.opening import among, within
 from counterfoil.cli.output import say
 from counterfoil.config import from_environment
-from counterfoil.store.sqlite import open_store
-from counterfoil.vault import create_master
+from counterfoil.core.ports import Store
+from counterfoil.vault import MasterKey, create_master
 from counterfoil.vault import rotate as turn
 from counterfoil.vault import rotate_master as turn_master
 from counterfoil.wiring import Parts
@@ -47,7 +47,7 @@ def rotate(*, database: str | None = None) -> None:
                 waited = True
             say(f"key {progress.key}: {progress.seen} cards seen, {progress.resealed} sealed again")
 
-    within(database, act)
+    among(database, act)
 
 
 @vault.command
@@ -67,14 +67,13 @@ def rotate_master(new_file: Path, *, database: str | None = None) -> None:
         sqlite:///path.
     """
     settings = from_environment(database=database)
-    old = wiring.master_key(settings, create=False)
-    new = wiring.master_at(new_file) if new_file.exists() else create_master(new_file)
 
-    async def act() -> int:
-        store = await open_store(settings.path)
-        try:
-            return await turn_master(store, old, new)
-        finally:
-            await store.close()
+    async def act(store: Store) -> int:
+        old = wiring.master_key(settings, create=False)
+        return await turn_master(store, old, _master(new_file))
 
-    say(f"{asyncio.run(act())} data keys wrapped anew; the master key is now {new_file}")
+    say(f"{within(database, act)} data keys wrapped anew; the master key is now {new_file}")
+
+
+def _master(file: Path) -> MasterKey:
+    return wiring.master_at(file) if file.exists() else create_master(file)

@@ -23,11 +23,15 @@ KEY: Final = re.compile(r'"([ -!#-~]{1,255})"|([!#-~]{1,255})', re.ASCII)
 
 
 class Dialect(Record):
-    """A wire: its name, the first parts of the paths it owns, and what answers there."""
+    """A wire: its name, the first parts of the paths it owns, and what answers there.
+
+    `settings` are the names of those that a merchant may have on this wire alone.
+    """
 
     name: str
     segments: tuple[str, ...]
     serve: Callable[[Gateway], Handler]
+    settings: tuple[str, ...] = ()
 
 
 def found() -> tuple[Dialect, ...]:

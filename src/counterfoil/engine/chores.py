@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
+from counterfoil.core.order import instant_of
 from counterfoil.engine.perform import Engine
-from counterfoil.engine.resolve import Resolved, resolve
+from counterfoil.engine.resolve import Resolved, resolve, worker_of
 
 SECOND_US: Final = 1_000_000
 KEYS_KEPT_US: Final = 24 * 3600 * SECOND_US  # a repeat later than a day is a new request
@@ -24,10 +25,19 @@ class Chore(NamedTuple):
     work: Callable[[], Awaitable[object]]
 
 
-def chores(engine: Engine) -> Sequence[Chore]:
-    """What the engine does by itself."""
+def chores(engine: Engine, *, started: int | None = None) -> Sequence[Chore]:
+    """What the engine does by itself.
+
+    `started`: the first id this process gave. What its worker began before then runs nowhere any
+    more, so it is asked about at once, whatever its age; this is what the first run does.
+    """
+    forsaken = started
 
     async def unanswered() -> object:
+        nonlocal forsaken
+        if forsaken is not None:
+            before, worker, forsaken = instant_of(forsaken), worker_of(forsaken), None
+            return sure(await resolve(engine, before=before, worker=worker))
         age_us = engine.limits.acquirer_ms * 1000 + GRACE_S * SECOND_US
         return sure(await resolve(engine, before=engine.clock.now() - age_us))
 

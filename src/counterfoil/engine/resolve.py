@@ -33,19 +33,21 @@ class Resolved(Record):
     failed: int = 0
 
 
-async def resolve(engine: Engine, *, before: int) -> Resolved:
+async def resolve(engine: Engine, *, before: int, worker: int | None = None) -> Resolved:
     """Ask about every operation begun before that instant that has no answer yet.
 
-    One that cannot even be asked about does not keep the others waiting.
+    `worker`: only about those that the process of this number began. One that cannot even be asked
+    about does not keep the others waiting.
     """
     outcomes: list[bool | BaseException] = []
     for merchant in await engine.store.merchants():
         after = 0
         while waiting := await engine.store.pending(merchant.id, id_at(before), RUN, after=after):
             after = waiting[-1].operation.id
-            for start in range(0, len(waiting), AT_ONCE):
+            asked = [each for each in waiting if worker in {None, worker_of(each.operation.id)}]
+            for start in range(0, len(asked), AT_ONCE):
                 outcomes += await asyncio.gather(
-                    *(settle(engine, merchant, each) for each in waiting[start:][:AT_ONCE]),
+                    *(settle(engine, merchant, each) for each in asked[start:][:AT_ONCE]),
                     return_exceptions=True,
                 )
     for outcome in outcomes:
@@ -56,6 +58,11 @@ async def resolve(engine: Engine, *, before: int) -> Resolved:
         closed=sum(outcome is True for outcome in outcomes),
         failed=sum(isinstance(outcome, BaseException) for outcome in outcomes),
     )
+
+
+def worker_of(identifier: int) -> int:
+    """The number of the process that gave this id: its last byte."""
+    return identifier & 0xFF
 
 
 async def settle(engine: Engine, merchant: Merchant, listed: Listed) -> bool:

@@ -84,7 +84,7 @@ async def parts(
     store = await open_store(path, create=create)
     acquirers: dict[str, Acquirer] = {}
     try:
-        ids = WorkerIds(clock, settings.worker, await _newest(store))
+        ids = WorkerIds(clock, settings.worker, await newest(store))
         vault = await _vault(settings, store, ids)
         acquirers |= await _acquirers(settings, store, serving=serving)
         made = Parts(
@@ -213,7 +213,7 @@ async def _acquirers(settings: Settings, store: Store, *, serving: bool) -> dict
     return opened
 
 
-async def _newest(store: Store) -> int:
+async def newest(store: Store) -> int:
     """The greatest id in use: a clock that was set back since must not repeat it."""
     newest = max((key.id for key in await store.data_keys()), default=0)
     for merchant in await store.merchants():

@@ -17,7 +17,7 @@ import pytest
 import uvloop
 from msgspec import json
 from tests.e2e.client import HOST, Answer, Client, Request, payment, read
-from tests.e2e.server import PROGRAM, Server, program, serving, variables
+from tests.e2e.server import PROGRAM, READY, START_S, Server, program, serving, variables
 
 FOLLOWS_S: Final = 5  # promised is a second; the machine may be busy
 SLOW_MS: Final = "1500"
@@ -59,9 +59,9 @@ def authorize(server: Server, **changes: object) -> Answer:
     return ask(server, "POST", "/orders/authorize", json.encode(payment() | changes))
 
 
-def soon(condition: Callable[[], bool]) -> bool:
+def soon(condition: Callable[[], bool], within_s: float = FOLLOWS_S) -> bool:
     """Whether it comes true while a running gateway has to follow."""
-    limit = time.monotonic() + FOLLOWS_S
+    limit = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > limit:
             return False
@@ -251,6 +251,41 @@ def test_a_restart_keeps_orders(own: Server) -> None:
     own.stop()
     assert (after.merchant_order_id, after.operations) == ("kept", made.operations)
     assert charged.done == ["authorize", "charge"]
+
+
+def test_what_was_waited_for_when_it_died_is_resolved_at_once(tmp_path: Path) -> None:
+    server = Server(tmp_path, "--demo", sandbox_latency_ms=SLOW_MS)
+    server.start()
+
+    async def act(client: Client) -> None:
+        asked = [asyncio.create_task(client.post("/orders/authorize", payment())) for _ in range(3)]
+        await asyncio.sleep(0.5)
+        server.kill()
+        for each in await asyncio.gather(*asked, return_exceptions=True):
+            assert isinstance(each, BaseException)
+
+    during(server, act)
+    waited = server.pending()
+    server.start()
+    resolved = soon(lambda: server.pending() == 0)  # an answer may take 20 s: no need to wait
+    server.stop()
+    assert (waited, resolved) == (3, True)
+    server.verify()
+
+
+def test_of_two_that_start_at_once_on_a_new_file_one_serves(tmp_path: Path) -> None:
+    servers = [Server(tmp_path, "--demo"), Server(tmp_path, "--demo")]
+    servers[1]._starts = 10  # its output goes elsewhere
+    for each in servers:
+        each.launch()
+    assert soon(lambda: any(each.process.poll() is not None for each in servers), START_S)
+    (other,) = [each for each in servers if each.process.poll() is not None]
+    (first,) = [each for each in servers if each is not other]
+    assert other.wait() == 2
+    (line,) = other.errors().splitlines()
+    assert "is the gateway running already?" in line
+    assert soon(lambda: READY in first._out().read_text(), START_S)
+    first.stop()
 
 
 def test_without_its_master_key_it_does_not_start(own: Server) -> None:

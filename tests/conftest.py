@@ -1,6 +1,10 @@
-"""What every test may use, and which tests run: the long ones (`soak`) only where asked for."""
+"""What every test may use, and which tests run: the long ones only where they are asked for."""
+
+from typing import Final
 
 import pytest
+
+LONG: Final = ("soak", "fuzz")
 
 
 @pytest.fixture
@@ -10,10 +14,9 @@ def anyio_backend() -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the soak tests out unless `-m` names them."""
-    if "soak" in config.getoption("markexpr"):
-        return
-    soak = [item for item in items if item.get_closest_marker("soak")]
-    if soak:
-        config.hook.pytest_deselected(items=soak)
-        items[:] = [item for item in items if item not in soak]
+    """Leave out the long tests whose marker `-m` does not name."""
+    unwanted = [marker for marker in LONG if marker not in config.getoption("markexpr")]
+    left = [item for item in items if any(map(item.get_closest_marker, unwanted))]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]

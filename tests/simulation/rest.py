@@ -7,7 +7,7 @@ from tests.simulation.faults import Chance, Crash, StoreError
 from counterfoil.core.change import Change
 from counterfoil.core.ledger import Posting
 from counterfoil.core.order import Operation, Order, Outcome
-from counterfoil.core.ports import Committed, Evidence, Listed, column, projection
+from counterfoil.core.ports import Committed, Evidence, Listed, projection
 from counterfoil.testing import MemoryStore
 
 
@@ -61,7 +61,7 @@ class Rest(MemoryStore):
             version=order.version,
             projected=projection(order),
             operations=operations,
-            columns=tuple(column(operation) for operation in operations),
+            columns=tuple((each.id, each.kind, each.outcome) for each in operations),
             postings=tuple(self.entries.get(key, ())),
         )
 

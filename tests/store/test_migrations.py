@@ -136,6 +136,10 @@ def statements() -> Iterator[tuple[str, str]]:
         "close": [queries.close(count) for count in (1, 2)],
         "used_keys": [queries.used_keys(count) for count in (1, 2)],
         "put": [queries.put(table) for table in owned],
+        "strays": [
+            queries.strays(t.operations.c.id, t.operations.c.order_id, t.orders),
+            queries.strays(t.postings.c.operation_id, t.postings.c.operation_id, t.operations),
+        ],
         "everything": [queries.everything(table) for table in DIRECTORY],
         "orders_page": [
             pages.orders_page(driver, residual, upwards=upwards)

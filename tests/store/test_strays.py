@@ -7,7 +7,6 @@ import pytest
 from tests.contract.stores import Till
 
 from counterfoil.core.ledger import Account, Posting
-from counterfoil.core.ports import Stray
 from counterfoil.store.sqlite import open_store
 from counterfoil.testing import MemoryStore
 
@@ -23,8 +22,8 @@ async def test_the_embedded_store_finds_what_belongs_to_nothing(tmp_path: Path) 
     connection.execute("DELETE FROM orders WHERE id = ?", (orders[0].id,))
     connection.execute("DELETE FROM operations WHERE order_id = ?", (orders[1].id,))
     connection.close()
-    lost = [Stray(operation=each.id, order=orders[0].id) for each in orders[0].operations]
-    alone = [Stray(operation=each.id) for each in orders[1].operations]
+    lost = [(each.id, orders[0].id) for each in orders[0].operations]
+    alone = [(each.id, None) for each in orders[1].operations]
     assert await store.strays(1, 10) == [*lost, *alone]
     assert await store.strays(1, 1) == [lost[0], alone[0]]
     assert await store.strays(2, 10) == []
@@ -38,7 +37,7 @@ async def test_the_store_in_memory_finds_the_same() -> None:
     del store._orders[1, orders[0].id]
     stray = Posting(operation=7, account=Account.FEE, currency="EUR", minor=1)
     store.postings += [(1, stray), (1, stray)]
-    lost = [Stray(operation=each.id, order=orders[0].id) for each in orders[0].operations]
-    assert await store.strays(1, 10) == [*lost, Stray(operation=7)]
-    assert await store.strays(1, 1) == [lost[0], Stray(operation=7)]
+    lost = [(each.id, orders[0].id) for each in orders[0].operations]
+    assert await store.strays(1, 10) == [*lost, (7, None)]
+    assert await store.strays(1, 1) == [lost[0], (7, None)]
     assert await store.strays(2, 10) == []

@@ -106,21 +106,26 @@ def listening(host: str, port: int) -> Iterator[list[socket.socket]]:
     Nobody is let in before the server listens on them.
     """
     with ExitStack() as stack:
-        bound: list[socket.socket] = []
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            for family, kind, protocol, _, address in dict.fromkeys(found):
-                each = stack.enter_context(socket.socket(family, kind, protocol))
-                each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if family == socket.AF_INET6:
-                    each.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                bound.append(each)
-                chosen = bound[0].getsockname()[1]  # what is free for the first is for all
-                each.bind((address[0], port or chosen, *address[2:]))
+            bound = _bound(stack, host, port)
         except (OSError, UnicodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "no such host"
             raise SettingsError(f"cannot listen on {host}:{port}: {why}") from error
         yield bound
+
+
+def _bound(stack: ExitStack, host: str, port: int) -> list[socket.socket]:
+    bound: list[socket.socket] = []
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for family, kind, protocol, _, address in dict.fromkeys(found):
+        each = stack.enter_context(socket.socket(family, kind, protocol))
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            each.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.append(each)
+        chosen = bound[0].getsockname()[1]  # what is free for the first is for all
+        each.bind((address[0], port or chosen, *address[2:]))
+    return bound
 
 
 class Ready(uvicorn.Server):
@@ -148,7 +153,8 @@ class Ready(uvicorn.Server):
         """Bind, then say so."""
         await super().startup(sockets)
         port = self.servers[0].sockets[0].getsockname()[1] if self.servers else self.config.port
-        address = f"http://{self.config.host}:{port}"
+        host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
+        address = f"http://{host}:{port}"
         if self._settings.demo:
             sys.stdout.write(welcome(address))
         sys.stdout.write(f"ready on {address}\n")

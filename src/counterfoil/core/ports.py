@@ -211,21 +211,6 @@ class Evidence(Record):
     postings: tuple[Posting, ...]
 
 
-class Stray(Record):
-    """What rests of an operation that belongs to nothing: `order`, which it names, is gone.
-
-    `order` 0: the operation itself is gone, and its postings rest.
-    """
-
-    operation: int
-    order: int = 0
-
-
-def column(operation: Operation) -> tuple[int, str, str]:
-    """What stands beside an operation where it rests."""
-    return (operation.id, operation.kind, operation.outcome)
-
-
 def projection(order: Order) -> tuple[str | None, ...]:
     """What lists filter the order by, in the order of FILTERS; the card is the last payment's."""
     card = order.payments[-1].card if order.payments else None
@@ -278,8 +263,8 @@ class Store(Protocol):
         """What rests about the orders whose id is above `after`, oldest first."""
         ...
 
-    async def strays(self, merchant: int, limit: int) -> Sequence[Stray]:
-        """What rests and is no part of any order; at most so many of each sort, oldest first."""
+    async def strays(self, merchant: int, limit: int) -> Sequence[tuple[int, int | None]]:
+        """Operations that rest, each with its order that does not; None: postings rest, not it."""
         ...
 
     async def forget_keys(self, merchant: int, before: int) -> None:

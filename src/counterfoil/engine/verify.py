@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from counterfoil.core import rules
 from counterfoil.core.ledger import Account, Posting, postings
 from counterfoil.core.order import Operation, Order, Outcome
-from counterfoil.core.ports import Evidence, Store, Stray, column, projection
+from counterfoil.core.ports import Evidence, Store, projection
 from counterfoil.core.record import Record
 
 RUN: Final = 500
@@ -61,7 +61,7 @@ async def verify(store: Store) -> AsyncIterator[Proof]:
             _add(sums, run)
             proof = _grown(proof, run)
             yield proof
-        lost = [_stray(merchant.id, each) for each in await store.strays(merchant.id, RUN)]
+        lost = [_stray(merchant.id, *each) for each in await store.strays(merchant.id, RUN)]
         proof = replace(proof, differences=(*proof.differences, *lost))
         balances = tuple(
             Balance(merchant=merchant.id, account=account, currency=currency, minor=minor)
@@ -99,7 +99,8 @@ def differences(evidence: Evidence) -> list[Difference]:
     log = {operation.id: operation for operation in evidence.operations}
     if (order.merchant, order.id) != (evidence.merchant, evidence.id):
         found.append("the order is not the one whose key it rests under")
-    if tuple(column(operation) for operation in evidence.operations) != evidence.columns:
+    beside = tuple((each.id, each.kind, each.outcome) for each in evidence.operations)
+    if beside != evidence.columns:
         found.append("a column beside an operation is not its own")
     if {operation.id: operation for operation in order.operations} != log:
         found.append("the order's log is not the operations that rest beside it")
@@ -114,11 +115,11 @@ def differences(evidence: Evidence) -> list[Difference]:
     return [Difference(merchant=evidence.merchant, order=evidence.id, what=what) for what in found]
 
 
-def _stray(merchant: int, stray: Stray) -> Difference:
-    what = f"operation {stray.operation} rests, but not its order"
-    if not stray.order:
-        what = f"postings of operation {stray.operation} rest, but not the operation"
-    return Difference(merchant=merchant, order=stray.order, what=what)
+def _stray(merchant: int, operation: int, order: int | None) -> Difference:
+    what = f"operation {operation} rests, but not its order"
+    if order is None:
+        what = f"postings of operation {operation} rest, but not the operation"
+    return Difference(merchant=merchant, order=order or 0, what=what)
 
 
 def _refold(order: Order, log: dict[int, Operation]) -> Order:

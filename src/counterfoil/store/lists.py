@@ -14,8 +14,9 @@ from typing import Any, Final, Protocol
 import apsw
 
 from counterfoil.core.order import Client, Order, Outcome
-from counterfoil.core.ports import Evidence, Listed, OperationQuery, OrderQuery, Stray
+from counterfoil.core.ports import Evidence, Listed, OperationQuery, OrderQuery
 from counterfoil.store import pages, queries, rows
+from counterfoil.store import tables as t
 from counterfoil.store.migrate import StoreError
 from counterfoil.store.queries import Query
 
@@ -103,15 +104,13 @@ def _evidence(row: Row, log: list[Row], entry: list[Row]) -> Evidence:
         raise StoreError(f"order {row[1]} of merchant {row[0]} is damaged: {error}") from error
 
 
-def strays(connection: apsw.Connection, merchant: int, limit: int) -> list[Stray]:
+def strays(connection: apsw.Connection, merchant: int, limit: int) -> list[Row]:
     """Operations without their order, then postings without their operation."""
+    o, p = t.operations.c, t.postings.c
     given = {"merchant": merchant, "limit": limit}
-    lost = _all(connection, queries.stray_operations(), **given)
-    entries = _all(connection, queries.stray_postings(), **given)
-    return [
-        *(Stray(operation=number, order=order) for number, order in lost),
-        *(Stray(operation=number) for (number,) in entries),
-    ]
+    lost = _all(connection, queries.strays(o.id, o.order_id, t.orders), **given)
+    alone = queries.strays(p.operation_id, p.operation_id, t.operations)
+    return [*lost, *((number, None) for number, _ in _all(connection, alone, **given))]
 
 
 def _order_filters(connection: apsw.Connection, query: OrderQuery) -> Filters | None:

@@ -166,32 +166,13 @@ def posting_rows() -> Query:
 
 
 @cache
-def stray_operations() -> Query:
-    """Operations whose order is gone, for proofs."""
-    o, there = t.operations, t.orders
-    order = exists().where(there.c.merchant_id == o.c.merchant_id, there.c.id == o.c.order_id)
-    return compiled(
-        select(o.c.id, o.c.order_id)
-        .where(at(o.c.merchant_id, "merchant"), ~order)
-        .order_by(o.c.id)
-        .limit(bindparam("limit"))
-    )
-
-
-@cache
-def stray_postings() -> Query:
-    """Operations that are gone and whose postings rest, for proofs."""
-    p, there = t.postings, t.operations
-    operation = exists().where(
-        there.c.merchant_id == p.c.merchant_id, there.c.id == p.c.operation_id
-    )
-    return compiled(
-        select(p.c.operation_id)
-        .distinct()
-        .where(at(p.c.merchant_id, "merchant"), ~operation)
-        .order_by(p.c.operation_id)
-        .limit(bindparam("limit"))
-    )
+def strays(operation: Column[int], names: Column[int], whose: Table) -> Query:
+    """Operations in a table that names what is gone, for proofs, with what they name."""
+    merchant = operation.table.c.merchant_id
+    there = exists().where(whose.c.merchant_id == merchant, whose.c.id == names)
+    mine = merchant == bindparam("merchant", type_=BigInteger)
+    found = select(operation, names).distinct().where(mine, ~there)
+    return compiled(found.order_by(operation).limit(bindparam("limit")))
 
 
 @cache

@@ -8,6 +8,7 @@ because the one of Debian 12 can corrupt a write-ahead log (fixed in 3.51.3).
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from threading import local
 from typing import Any, Final, TypeVar
@@ -27,7 +28,6 @@ from counterfoil.core.ports import (
     Listed,
     OperationQuery,
     OrderQuery,
-    Stray,
     projection,
 )
 from counterfoil.core.rates import Rate
@@ -37,7 +37,6 @@ from counterfoil.store.migrate import StoreError
 from counterfoil.store.queries import Query
 from counterfoil.store.writer import Verdict, Writer
 
-BUSY_MS: Final = 5000  # another process may be writing
 MIGRATING_MS: Final = 60_000  # another process may be bringing the file to the newest schema
 READERS: Final = 2  # threads for lists and proofs; single reads are made where they are asked
 CARDS_PAGE: Final = 500
@@ -69,7 +68,7 @@ async def open_store(path: Path, *, create: bool = True) -> "SqliteStore":
 def connect(path: Path) -> apsw.Connection:
     """A connection with our settings; raises `apsw.Error`."""
     connection = apsw.Connection(str(path), statementcachesize=200)
-    connection.set_busy_timeout(BUSY_MS)
+    connection.set_busy_timeout(5000)
     for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
     return connection
@@ -85,28 +84,24 @@ def migrate_file(path: Path, *, create: bool = True) -> tuple[str | None, str]:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     try:
-        connection = apsw.Connection(str(path))
-        try:
+        with closing(apsw.Connection(str(path))) as connection:
             return _migrated(connection)
-        finally:
-            connection.close()
     except (apsw.Error, StoreError) as error:
         raise StoreError(f"the database {path} cannot be used: {error}") from error
 
 
 def _migrated(connection: apsw.Connection) -> tuple[str | None, str]:
+    def climb() -> None:
+        present = _step(connection)  # another process may have been quicker
+        if present != t.HEAD:
+            connection.execute(migrate.steps("sqlite", present))
+
     connection.set_busy_timeout(MIGRATING_MS)
     before = _step(connection)
     if before != t.HEAD:
-        _transact(connection, lambda: _climb(connection))
+        _transact(connection, climb)
     connection.execute("PRAGMA journal_mode=WAL")
     return before, t.HEAD
-
-
-def _climb(connection: apsw.Connection) -> None:
-    present = _step(connection)  # another process may have been quicker
-    if present != t.HEAD:
-        connection.execute(migrate.steps("sqlite", present))
 
 
 def _step(connection: apsw.Connection) -> str | None:
@@ -171,7 +166,7 @@ class SqliteStore:
             lambda connection: lists.evidence(connection, merchant, after, limit)
         )
 
-    async def strays(self, merchant: int, limit: int) -> Sequence[Stray]:
+    async def strays(self, merchant: int, limit: int) -> Sequence[tuple[int, int | None]]:
         return await self._read(lambda connection: lists.strays(connection, merchant, limit))
 
     async def forget_keys(self, merchant: int, before: int) -> None:

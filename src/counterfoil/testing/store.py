@@ -24,8 +24,6 @@ from counterfoil.core.ports import (
     Listed,
     OperationQuery,
     OrderQuery,
-    Stray,
-    column,
     projection,
 )
 from counterfoil.core.rates import Rate
@@ -138,10 +136,10 @@ class MemoryStore:
         wanted = sorted(key for key in self._orders if key[0] == merchant and key[1] > after)
         return [self._evidence(self._orders[key]) for key in wanted[:limit]]
 
-    async def strays(self, merchant: int, limit: int) -> Sequence[Stray]:
-        """What rests and is no part of any order; at most so many of each sort, oldest first."""
+    async def strays(self, merchant: int, limit: int) -> Sequence[tuple[int, int | None]]:
+        """Operations that rest, each with its order that does not; None: postings rest, not it."""
         lost = [
-            Stray(operation=listed.operation.id, order=listed.order)
+            (listed.operation.id, listed.order)
             for listed in self._of(merchant)
             if (merchant, listed.order) not in self._orders
         ]
@@ -150,8 +148,7 @@ class MemoryStore:
             for owner, posting in self.postings
             if owner == merchant and (merchant, posting.operation) not in self._operations
         }
-        alone = [Stray(operation=number) for number in sorted(entries)]
-        return [*lost[:limit], *alone[:limit]]
+        return [*lost[:limit], *((number, None) for number in sorted(entries)[:limit])]
 
     async def forget_keys(self, merchant: int, before: int) -> None:
         """Drop a merchant's idempotency keys that were used before an instant."""
@@ -243,7 +240,7 @@ class MemoryStore:
             version=order.version,
             projected=projection(order),
             operations=operations,
-            columns=tuple(column(operation) for operation in operations),
+            columns=tuple((each.id, each.kind, each.outcome) for each in operations),
             postings=tuple(
                 posting
                 for merchant, posting in self.postings

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from tests.engine.desk import Desk, open_desk
+from tests.engine.desk import Desk, once, open_desk
 
 from counterfoil.core.order import Outcome
 from counterfoil.engine.chores import GRACE_S, Chore, chores, run
@@ -79,3 +79,15 @@ async def test_a_failing_chore_is_told_of_and_runs_again_and_stops_no_other() ->
     work = [Chore("broken", 0, broken), Chore("steady", 0, steady)]
     await run_until(work, enough, lambda name, error: told.append((name, str(error))))
     assert told[:2] == [("broken", "disk")] * 2
+
+
+async def test_keys_are_forgotten_a_day_after_their_use() -> None:
+    desk = await open_desk()
+    await desk.authorize(once("key-1"))
+    _, chore = chores(desk.engine)
+    desk.clock.advance(24 * 3600)
+    await desk.authorize(once("key-2"))
+    assert chore.name == "keys"
+    await chore.work()
+    assert await desk.store.key_use(1, "key-1") is None
+    assert await desk.store.key_use(1, "key-2") is not None

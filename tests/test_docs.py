@@ -15,7 +15,16 @@ from cyclopts import App
 
 from counterfoil.config import MASTER_KEY, PREFIX, Settings
 from counterfoil.core.errors import Code
-from counterfoil.dialects.bizon import auth, errors, queries, render, routes, schema
+from counterfoil.dialects.bizon import (
+    auth,
+    call,
+    errors,
+    queries,
+    reading,
+    render,
+    routes,
+    schema,
+)
 
 ROOT: Final = Path(__file__).parent.parent
 DOCS: Final = ROOT / "docs"
@@ -111,7 +120,7 @@ def value(module: ModuleType, node: ast.expr) -> object:
 
 def test_every_failure_is_on_the_bizon_page() -> None:
     page = read(DOCS / "wires" / "bizon.md")
-    found = [each for module in (auth, errors, routes) for each in failures(module)]
+    found = [each for module in (auth, call, errors, reading, routes) for each in failures(module)]
     assert found
     for status, kind, message in found:
         rows = [line for line in page.splitlines() if f"| {status} | {kind} |" in line]
@@ -152,7 +161,7 @@ def test_every_call_is_on_the_bizon_page() -> None:
 
 def test_every_merchant_setting_of_the_wire_is_on_its_page() -> None:
     page = read(DOCS / "wires" / "bizon.md")
-    sources = "".join(getsource(module) for module in (queries, render, routes, schema))
+    sources = "".join(getsource(module) for module in (call, queries, render, routes, schema))
     for name in set(SETTING.findall(sources)):
         assert f"`{name}`" in page, f"docs/wires/bizon.md says nothing of the setting {name}"
 

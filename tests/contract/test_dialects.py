@@ -38,9 +38,7 @@ FIRST: Final = list({(move.wire.name, move.call): move for move in reversed(MOVE
 FOLLOWING: Final = {
     wire.name: [
         *{
-            (move.call, move.ask.body): move
-            for move in MOVES
-            if move.wire is wire and move.follows and not move.ask.advance_days
+            (move.call, move.ask.body): move for move in MOVES if move.wire is wire and move.follows
         }.values()
     ]
     for wire in WIRES

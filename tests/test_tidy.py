@@ -38,8 +38,8 @@ class Budget(NamedTuple):
 # What is granted is a debt with a figure, not a new budget: a package that grows past it fails.
 # fmt: off
 BUDGETS: Final = (
-    Budget("core", 1800, 2450, "currencies and declines are tables of facts; units and claims serve "
-                               "the wires that come next; what follows an approval is durable"),
+    Budget("core", 1800, 2450, "currencies and declines are tables of facts; units and claims "
+                               "serve the wires that come next; what follows is durable"),
     Budget("engine", 1500),
     Budget("store", 1300, 1760, "lists by any filter, full-text search and proofs; one statement a "
                                 "table and batch, filled up to a few sizes"),

@@ -19,6 +19,7 @@ from counterfoil.core.ports import (
     OperationQuery,
     OrderQuery,
     Store,
+    VaultError,
 )
 from counterfoil.demo import seed
 from counterfoil.engine import chores
@@ -182,7 +183,12 @@ def master_key(settings: Settings, *, create: bool) -> MasterKey:
         return master_at(beside)
     if create:
         beside.parent.mkdir(parents=True, exist_ok=True)
-        return create_master(beside)
+        try:
+            return create_master(beside)
+        except VaultError:
+            if not beside.exists():
+                raise
+            return master_at(beside)  # another process was quicker
     raise SettingsError(
         f"the master key {beside} is missing; without it no stored card can be read. "
         f"Put it back, or set {PREFIX}MASTER_KEY_FILE or {PREFIX}{MASTER_KEY}"

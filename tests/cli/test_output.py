@@ -111,6 +111,16 @@ def test_what_is_no_database_is_refused_and_left_alone(
     assert database.read_bytes() == b"somebody's notes\n" * 1000
 
 
+def test_a_damaged_page_is_one_line_if_it_is_met(seeded: Run, database: Path) -> None:
+    whole, page, met = database.read_bytes(), 4096, 0
+    for start in range(page, len(whole), page):
+        database.write_bytes(whole[:start] + b"\xff" * 64 + whole[start + 64 :])
+        done = seeded("merchant", "list")
+        met += done.status != 0
+        assert done.status == 0 or "database" in done.fault
+    assert met
+
+
 def test_a_new_master_key_is_not_made_for_no_database(run: Run, tmp_path: Path) -> None:
     assert "gateway.db" in run("vault", "rotate-master", str(tmp_path / "next.key")).fault
     assert left_in(tmp_path) == {}

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
+import apsw
 from cyclopts import App, CycloptsError
 from msgspec import MsgspecError
 
@@ -23,6 +24,7 @@ MENDABLE: Final = (
     CycloptsError,
     SettingsError,
     StoreError,
+    apsw.Error,
     VaultError,
     ConnectorError,
     BookError,
@@ -56,9 +58,15 @@ def main(tokens: Sequence[str] | None = None) -> None:
 
 
 def _text(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)
+    match error:
+        case OSError(filename=None, strerror=str(why)):
+            return why
+        case OSError(filename=str(name), strerror=str(why)):
+            return f"{name}: {why}"
+        case apsw.Error():
+            return f"the database cannot be used: {error}"
+        case _:
+            return str(error)
 
 
 def _fault(text: str) -> int:

@@ -189,6 +189,7 @@ class Desk:
         self.store = store
         self.bank = bank
         self.clock = clock
+        self.app = app
         self.client = AsyncClient(transport=ASGITransport(app=app), base_url=BASE)
         self.names: Names = documented.calendar(clock.today())
 

@@ -5,7 +5,6 @@ currency is the charge's own share: all parts of a charge together bring back ex
 brought.
 """
 
-from counterfoil.core.errors import Code, Refused
 from counterfoil.core.money import divide
 from counterfoil.core.order import Kind, Operation, Outcome, Part, Payment
 from counterfoil.core.record import Record
@@ -88,12 +87,10 @@ def holds(payment: Payment, kind: Kind, charge: int) -> int | None:
     return claim.disputed if kind is Kind.RECOVER else claim.left
 
 
-def take(
-    payment: Payment, kind: Kind, minor: int, charge: int | None, exceeds: Code
-) -> tuple[Part, ...]:
+def take(payment: Payment, kind: Kind, minor: int, charge: int | None) -> tuple[Part, ...]:
     """The parts of that amount, charge by charge; empty for operations that give nothing back.
 
-    Raises `Refused(exceeds)` where the named charge holds too little.
+    The amount is no more than the payment, or the named charge, can give.
     """
     if kind not in {Kind.REFUND, Kind.DISPUTE, Kind.RECOVER}:
         return ()
@@ -106,6 +103,5 @@ def take(
         if portion > 0:
             parts.append(claim.part(kind, portion))
             wanted -= portion
-    if wanted:
-        raise Refused(exceeds)
+    assert wanted == 0
     return tuple(parts)

@@ -213,7 +213,7 @@ def begin(order: Order, command: Command, *, stamp: int, terms: Terms) -> tuple[
     minor = _amount(order, command, standing_there, places)
     if minor > standing_there:
         raise Refused(rule.exceeds)
-    parts = claims.take(payment, command.kind, minor, command.charge, rule.exceeds)
+    parts = claims.take(payment, command.kind, minor, command.charge)
     if not command.units:
         everything = minor == standing_there
         places = units.reach(order, command.kind, minor, everything=everything)

@@ -210,8 +210,11 @@ class Engine:
             if terms is None or closed.outcome is not Outcome.APPROVED:
                 return change(after, closed=(closed,))
             following = Command(kind=Kind.CHARGE, final=final, key=closed.key)
-            after, born = rules.begin(after, following, stamp=self.ids.next(), terms=terms)
-            return change(after, born=(born,), closed=(closed,))
+            try:
+                then, born = rules.begin(after, following, stamp=self.ids.next(), terms=terms)
+            except Refused:  # it stays authorized, and may be charged when it can be
+                return change(after, closed=(closed,))
+            return change(then, born=(born,), closed=(closed,))
 
         made = await self._commit(order, decide)
         if made is None:

@@ -80,14 +80,13 @@ def book(
     if not path.exists():
         say(f"nothing is booked yet: there is no {path}")
         return
+    kept = open_book(path)
     try:
-        kept = open_book(path)
-        try:
-            _print(kept, last, totals=totals, as_json=json)
-        finally:
-            kept.close()
+        _print(kept, last, totals=totals, as_json=json)
     except BookError as error:
         raise SettingsError(f"{path}: {error}") from error
+    finally:
+        kept.close()
 
 
 def _print(kept: Book, last: int, *, totals: bool, as_json: bool) -> None:

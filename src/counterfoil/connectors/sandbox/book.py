@@ -227,6 +227,6 @@ def open_book(path: Path | None, *, alone: bool = False) -> Book:
         ) from error
     try:
         return Book(tape, alone=alone)
-    except BookError:
+    except BookError as error:
         tape.close()
-        raise
+        raise BookError(f"{path}: {error}") from error

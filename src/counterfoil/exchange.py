@@ -18,6 +18,10 @@ class TooLargeError(Exception):
     """The body is larger than BODY_MAX."""
 
 
+class CutShortError(Exception):
+    """The caller went away before the body was whole: what was asked is not known."""
+
+
 class Exchange:
     """A request. Header names are asked for in lower case, as bytes."""
 
@@ -41,7 +45,8 @@ class Exchange:
     def query(self) -> dict[str, str]:
         """The query string's parameters; of repeated ones the last."""
         raw: bytes = self._scope["query_string"]
-        return dict(parse_qsl(raw.decode("latin-1"), keep_blank_values=True)) if raw else {}
+        text = raw.decode("utf-8", "replace")
+        return dict(parse_qsl(text, keep_blank_values=True)) if text else {}
 
     @property
     def base(self) -> str:
@@ -50,12 +55,19 @@ class Exchange:
         return f"{self._scope['scheme']}://{host}"
 
     async def body(self) -> bytes:
-        """The body; raises `TooLargeError` as soon as that is clear, without reading the rest."""
-        message = await self._receive()
-        body: bytes = message.get("body", b"")
-        while message.get("more_body", False) and len(body) <= BODY_MAX:
+        """The body, whole.
+
+        Raises `TooLargeError` as soon as that is clear, without reading the rest, and
+        `CutShortError`.
+        """
+        body = b""
+        more = True
+        while more and len(body) <= BODY_MAX:
             message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise CutShortError
             body += message.get("body", b"")
+            more = message.get("more_body", False)
         if len(body) > BODY_MAX:
             raise TooLargeError
         return body

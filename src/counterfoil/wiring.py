@@ -27,6 +27,7 @@ from counterfoil.engine.directory import Directory
 from counterfoil.engine.gateway import Gateway
 from counterfoil.engine.orders import Orders
 from counterfoil.engine.perform import Engine, Limits
+from counterfoil.logs import processors
 from counterfoil.store.sqlite import open_store
 from counterfoil.vault import (
     KeyRing,
@@ -118,6 +119,8 @@ async def opened(settings: Settings, *, create: bool = False) -> AsyncIterator[S
 @asynccontextmanager
 async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Served]:
     """The application, with its chores running."""
+    if not structlog.is_configured():  # served within another program, which says where logs go
+        structlog.configure(processors=processors())
     log = structlog.get_logger()
     async with parts(settings, clock, serving=True) as made:
         started = made.ids.next()

@@ -95,11 +95,18 @@ async def test_within_a_second_nothing_is_looked_up_again() -> None:
     assert door.store.asked == 2
 
 
-async def test_an_unknown_login_is_remembered_as_such_for_a_second() -> None:
+async def test_an_unknown_login_is_not_kept() -> None:
     door = await open_door()
     for _ in range(3):
         await door.knock(login="nobody")
-    assert door.store.asked == 1
+    assert door.store.asked == 3
+    assert not door.directory._known
+
+
+async def test_a_login_longer_than_any_is_not_even_looked_up() -> None:
+    door = await open_door()
+    assert await door.knock(login="a" * 201) is None
+    assert door.store.asked == 0
 
 
 async def test_a_changed_secret_is_seen_after_a_second() -> None:
@@ -122,8 +129,11 @@ async def test_a_clock_that_was_set_back_looks_up_again() -> None:
 
 async def test_what_is_remembered_has_a_limit() -> None:
     door = await open_door()
-    for number in range(ENTRIES_MAX + 1):
-        await door.knock(login=str(number))
+    await door.knock()
+    entry = door.directory._known["bizon", "project"]
+    door.directory._known.update({("bizon", str(each)): entry for each in range(ENTRIES_MAX)})
+    door.clock.advance(1)
+    await door.knock()
     assert len(door.directory._known) == 1
     assert directory.FRESH_US == 1_000_000
 

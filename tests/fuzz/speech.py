@@ -69,16 +69,9 @@ WORDS: Final[tuple[Json, ...]] = (
 # As they stand in the body: JSON's own writer would not say them.
 NUMBERS: Final = ("1e400", "-1e400", "0.10", "9.990", "1E+2", "-0.0", "12.0")
 LITERALS: Final = (
+    *NUMBERS,
     *("9" * 400, "9" * 5_000, "NaN", "Infinity", "01", "-", '"\\ud800"', '"\\u0000"', '"\\uff14"'),
     *('"' + "a" * 70_000 + '"', "[" * DEEP + "]" * DEEP),
-)
-NUMERIC: Final = (
-    "amount",
-    "card.cvv",
-    "card.expiration_month",
-    "cvv",
-    "options.auto_charge",
-    "pan",
 )
 MARK: Final = "\ue000"
 
@@ -128,10 +121,8 @@ def bodies(draw: st.DrawFn) -> bytes:
         path = draw(st.sampled_from(PLACES))
         replaced = draw(st.booleans())
         value = put(value, path, draw(anything)) if replaced else without(value, path)
-    odd = draw(st.sampled_from(("", "", *NUMBERS, *LITERALS)))
-    if odd in NUMBERS:
-        value = put(value, tuple(draw(st.sampled_from(NUMERIC)).split(".")), MARK)
-    elif odd:
+    odd = draw(st.sampled_from(("", "", *LITERALS)))
+    if odd:
         value = put(value, draw(st.sampled_from(PLACES)), MARK)
     text = json.dumps(value, ensure_ascii=draw(st.booleans()))
     text = text.replace(json.dumps(MARK), odd).replace(f'"{MARK}"', odd)
@@ -189,12 +180,12 @@ def writes() -> st.SearchStrategy[Request]:
     )
 
 
-# Until 3165 an instant is an id of 63 bits; a page's token has as many digits as an id.
 MOMENTS: Final = (
     *("2026-01-15", "2026-01-15 12:00:00", "2026-01-15T12:00:00", "0001-01-01", "3000-12-31"),
+    "9999-12-31",
     *("2026-02-30", "2026-01-15 24:00:00", "0000-00-00", "2026-1-1", "٢٠٢٦-01-15"),
 )
-TOKENS: Final = ("1", "0", "2", "a0", "b0", "a" + "z" * 12, "b" + "z" * 12, "A1", "b", "-1")
+TOKENS: Final = ("1", "0", "2", "a0", "b0", "a" + "z" * 12, "b" + "z" * 13, "A1", "b", "-1")
 FILTERS: Final = (
     *("status", "merchant_order_id", "card.type", "card.subtype", "location.ip", "issuer.bin"),
     *("issuer.country", "client.name", "client.email", "issuer.title", "type", "expand"),

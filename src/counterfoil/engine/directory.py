@@ -12,6 +12,7 @@ from counterfoil.core.ports import Clock, Store, Vault
 
 FRESH_US: Final = 1_000_000
 ENTRIES_MAX: Final = 10_000
+LOGIN_MAX: Final = 200  # characters; no longer one is given out
 
 
 class Entry(NamedTuple):
@@ -34,6 +35,8 @@ class Directory:
 
     async def recognise(self, wire: str, login: str, secret: str) -> Merchant | None:
         """The merchant whose login and secret these are on that wire, or None."""
+        if len(login) > LOGIN_MAX:
+            return None
         now = self._clock.now()
         entry = self._known.get((wire, login))
         if entry is None or not 0 <= now - entry.looked_up < FRESH_US:
@@ -50,7 +53,9 @@ class Directory:
     async def _look_up(self, wire: str, login: str, now: int) -> "Entry":
         credential = await self._store.credential(wire, login)
         merchant = None if credential is None else await self._store.merchant(credential.merchant)
-        if len(self._known) >= ENTRIES_MAX:
-            self._known.clear()
-        entry = self._known[wire, login] = Entry(now, credential, merchant)
+        entry = Entry(now, credential, merchant)
+        if credential is not None:  # what anybody can make up is not kept
+            if len(self._known) >= ENTRIES_MAX:
+                self._known.clear()
+            self._known[wire, login] = entry
         return entry

@@ -79,7 +79,9 @@ class Writer(Thread):
         try:
             return self._write(changes)
         except Exception as error:  # noqa: BLE001 (an edge: callers are told, the thread lives on)
-            return [error] * len(changes)
+            if len(changes) == 1:
+                return [error]
+            return [verdict for change in changes for verdict in self._verdicts([change])]
 
     def _take(self) -> list[Waiting]:
         waiting, self._held = self._held, []

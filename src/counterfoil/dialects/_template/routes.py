@@ -22,7 +22,14 @@ from counterfoil.dialects._template.errors import (
 )
 from counterfoil.engine.gateway import Gateway
 from counterfoil.engine.perform import Done, Once
-from counterfoil.exchange import Exchange, NoRouteError, Reply, Routes, TooLargeError
+from counterfoil.exchange import (
+    CutShortError,
+    Exchange,
+    NoRouteError,
+    Reply,
+    Routes,
+    TooLargeError,
+)
 from counterfoil.exchange import Handler as Serve
 
 REFUNDABLE: Final = frozenset({Standing.CHARGED, Standing.REFUNDED})
@@ -141,7 +148,7 @@ def serve(gateway: Gateway) -> Serve:
             failure = refused(refusal, number)
         except Failure as flawed:
             failure = flawed
-        except TooLargeError:
+        except (CutShortError, TooLargeError):
             failure = Failure(413, "invalid", "the body is too large")
         except Exception:  # noqa: BLE001 (an edge: the caller gets a failure, the log its cause)
             structlog.get_logger().exception("request failed", wire=WIRE)

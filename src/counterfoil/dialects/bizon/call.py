@@ -10,7 +10,7 @@ from counterfoil.dialects.bizon.reading import Given, Reader, read_body
 from counterfoil.dialects.bizon.render import expands
 from counterfoil.engine.gateway import Gateway
 from counterfoil.engine.perform import Done, Once
-from counterfoil.exchange import BODY_MAX, Exchange, TooLargeError
+from counterfoil.exchange import BODY_MAX, CutShortError, Exchange, TooLargeError
 
 NOT_FOUND: Final = 404
 ORDER_DIGITS_MAX: Final = 19
@@ -37,6 +37,9 @@ class Call:
         except TooLargeError as error:
             flaw = Flaw("body", f"body may have at most {BODY_MAX} bytes")
             raise Failure(413, "validation", flaw.message, flaws=[flaw]) from error
+        except CutShortError as error:
+            flaw = Flaw("body", "body was cut short")
+            raise Failure(400, "validation", flaw.message, flaws=[flaw]) from error
         self.given = read_body(body, empty=empty)
         return Reader(self.given)
 

@@ -108,10 +108,10 @@ class Fields:
         if token in {"", "1"}:
             return Page(size)
         found = TOKEN.fullmatch(token)
-        if found is None:
+        place = ID_MAX + 1 if found is None else int(found.group(2), 36)
+        if found is None or place > ID_MAX:
             self.fault("page", "must be one that a link names")
             return Page(size)
-        place = int(found.group(2), 36)
         return Page(size, after=place) if found.group(1) == "a" else Page(size, before=place)
 
 
@@ -139,8 +139,8 @@ def span(fields: Fields, merchant: Merchant) -> Span:
         limit=page.size + 1,
         before=ID_MAX if page.before is None else page.before,
         after=page.after,
-        first=0 if first is None else max(0, id_at(first)),
-        last=ID_MAX if last is None else max(0, id_at(last + 1)) - 1,
+        first=0 if first is None else min(max(0, id_at(first)), ID_MAX),
+        last=ID_MAX if last is None else min(max(0, id_at(last + 1)) - 1, ID_MAX),
     )
 
 

@@ -40,11 +40,11 @@ def read_body(body: bytes, *, empty: bool = False) -> Given:
         return {}
     try:
         given = _decode(body)
+        kept = _members(given)
     except (ValueError, RecursionError):
         raise invalid([Flaw("body", "body must be JSON")]) from None
     if not isinstance(given, dict):
         raise invalid([Flaw("body", "body must be a JSON object")])
-    kept = _members(given)
     # As many colons as members: none was dropped. Else some stand in texts, and we look closer.
     if body.count(b":") != kept and sum(map(bool, MEMBER.findall(body))) != kept:
         raise invalid([Flaw("body", "body must not name a member twice")])
@@ -103,7 +103,7 @@ class Reader:
         """A member as text, or None where it is none; the caller says what is wrong with that."""
         value = self.given.get(name)
         if isinstance(value, str) and "\0" not in value:
-            return value
+            return str(value)  # a number's literal becomes plain text
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
         return None
@@ -113,7 +113,7 @@ class Reader:
         value = self.given.get(name)
         if value is None:
             return None
-        if not isinstance(value, str) or "\0" in value:
+        if type(value) is not str or "\0" in value:
             value = self.scalar(name)
         if value is not None and len(value) > longest:
             self.fault(name, f"may have at most {longest} characters")

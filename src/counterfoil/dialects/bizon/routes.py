@@ -308,7 +308,7 @@ ROUTES: Final[Routes[Handler]] = Routes((
 
 
 def serve(gateway: Gateway) -> Serve:
-    """The wire, served: authentication before anything, every failure in this wire's form."""
+    """The wire, served: every failure, an unknown path too, in this wire's form."""
 
     async def run(exchange: Exchange) -> Reply:
         order: int | None = None

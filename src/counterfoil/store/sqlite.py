@@ -245,6 +245,7 @@ class SqliteStore:
         return self._writer.is_alive() and self._near.execute("SELECT 1").fetchone() is not None
 
     async def close(self) -> None:
+        self._writer.hand_over()
         await asyncio.to_thread(self._writer.finish)
         self._pool.shutdown()
         self._near.close()

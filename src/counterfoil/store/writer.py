@@ -28,7 +28,8 @@ class Writer(Thread):
     def __init__(self, write: Callable[[Sequence[Change]], Sequence[Verdict]]) -> None:
         super().__init__(name="counterfoil-writer", daemon=True)
         self._write = write
-        self._queue: SimpleQueue[Waiting | Callable[[], None] | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[Waiting] | Callable[[], None] | None] = SimpleQueue()
+        self._coming: list[Waiting] = []
         self._loop = asyncio.get_running_loop()
         self._held: list[Waiting] = []
         self._open = True
@@ -40,8 +41,16 @@ class Writer(Thread):
         if self._closing:
             future.set_exception(Refused(Code.STORE_UNAVAILABLE))
         else:
-            self._queue.put((change, future))
+            if not self._coming:
+                self._loop.call_soon(self.hand_over)
+            self._coming.append((change, future))
         return future
+
+    def hand_over(self) -> None:
+        """Pass on what has been submitted: once a turn of the loop, so that the thread is woken once."""
+        if self._coming:
+            self._queue.put(self._coming)
+            self._coming = []
 
     def run_alone(self, work: Callable[[], Result]) -> "asyncio.Future[Result]":
         """The result of some other piece of writing, done between two batches."""
@@ -95,7 +104,7 @@ class Writer(Thread):
             elif callable(job):
                 job()
             else:
-                waiting.append(job)
+                waiting += job
         sifted = Sifted(waiting)
         self._held = sifted.held
         return sifted.now

@@ -47,7 +47,7 @@ class Writer(Thread):
         return future
 
     def hand_over(self) -> None:
-        """Pass on what has been submitted: once a turn of the loop, so that the thread is woken once."""
+        """Pass on what was submitted: once a turn of the loop, so that the thread wakes once."""
         if self._coming:
             self._queue.put(self._coming)
             self._coming = []

@@ -27,6 +27,7 @@ from counterfoil.engine.directory import Directory
 from counterfoil.engine.gateway import Gateway
 from counterfoil.engine.orders import Orders
 from counterfoil.engine.perform import Engine, Limits
+from counterfoil.engine.resolve import Resolved
 from counterfoil.logs import processors
 from counterfoil.store.sqlite import open_store
 from counterfoil.vault import (
@@ -121,13 +122,12 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
     """The application, with its chores running."""
     if not structlog.is_configured():  # served within another program, which says where logs go
         structlog.configure(processors=processors())
-    log = structlog.get_logger()
     async with parts(settings, clock, serving=True) as made:
         started = made.ids.next()
         working = asyncio.create_task(
             chores.run(
                 [*chores.chores(made.engine, started=started), *_watch(made)],
-                lambda name, error: log.error("chore failed", chore=name, error=repr(error)),
+                tell,
             )
         )
         try:
@@ -136,6 +136,15 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
             working.cancel()
             with suppress(asyncio.CancelledError):
                 await working
+
+
+def tell(chore: str, outcome: object) -> None:
+    """Log what a chore did, if that is news."""
+    log = structlog.get_logger()
+    if isinstance(outcome, Exception):
+        log.error("chore failed", chore=chore, error=repr(outcome))
+    elif isinstance(outcome, Resolved) and outcome.found:
+        log.info("operations without an answer", found=outcome.found, closed=outcome.closed)
 
 
 def served(made: Parts) -> Served:

@@ -14,14 +14,15 @@ from counterfoil.testing import unknown
 pytestmark = pytest.mark.anyio
 
 
-def ignored(name: str, error: Exception) -> None:
-    raise AssertionError(name) from error
+def ignored(name: str, outcome: object) -> None:
+    if isinstance(outcome, Exception):
+        raise AssertionError(name) from outcome
 
 
 async def run_until(
-    work: list[Chore], done: asyncio.Event, failed: Callable[[str, Exception], None] = ignored
+    work: list[Chore], done: asyncio.Event, told: Callable[[str, object], None] = ignored
 ) -> None:
-    running = asyncio.create_task(run(work, failed))
+    running = asyncio.create_task(run(work, told))
     await done.wait()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -33,7 +33,7 @@ MENDABLE: Final = (
 
 app = App(
     name="counterfoil",
-    help="A payment gateway that you run yourself: one engine, four wire APIs.",
+    help="A payment gateway that you run yourself: one engine behind the wire APIs of others.",
     version=__version__,
 )
 for part in (serving, merchants, rates, proof, sandbox, vault, bench):

@@ -50,7 +50,7 @@ def serve(  # noqa: PLR0913 (each is a documented option)
     """Serve all wires until told to stop; SIGTERM lets what is running finish.
 
     Example: counterfoil serve --demo --port 8080 --database sqlite:///data/counterfoil.db
-    Every option may also be given as a variable: COUNTERFOIL_PORT=8080.
+    Every option but --workers may also be given as a variable: COUNTERFOIL_PORT=8080.
 
     Parameters
     ----------
@@ -159,6 +159,14 @@ class Ready(uvicorn.Server):
             sys.stdout.write(welcome(address))
         sys.stdout.write(f"ready on {address}\n")
         sys.stdout.flush()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say that it stops, and let what is running finish."""
+        say(
+            f"stopping: {len(self.server_state.tasks)} requests under way, "
+            f"at most {DRAIN_S} s (a second signal: at once)"
+        )
+        await super().shutdown(sockets)
 
 
 def demo(*, database: str | None = None, json: Json = False) -> None:

@@ -58,17 +58,17 @@ def sure(resolved: Resolved) -> Resolved:
     return resolved
 
 
-async def run(work: Sequence[Chore], failed: Callable[[str, Exception], None]) -> None:
-    """Run all chores until cancelled; `failed` is told what a chore raised."""
+async def run(work: Sequence[Chore], told: Callable[[str, object], None]) -> None:
+    """Run all chores until cancelled; `told` gets what each gives, or the exception it raises."""
     async with asyncio.TaskGroup() as group:
         for chore in work:
-            group.create_task(_repeat(chore, failed), name=f"chore-{chore.name}")
+            group.create_task(_repeat(chore, told), name=f"chore-{chore.name}")
 
 
-async def _repeat(chore: Chore, failed: Callable[[str, Exception], None]) -> None:
+async def _repeat(chore: Chore, told: Callable[[str, object], None]) -> None:
     while True:
         try:
-            await chore.work()
+            told(chore.name, await chore.work())
         except Exception as error:  # noqa: BLE001 (an edge: one failure must not end the chore)
-            failed(chore.name, error)
+            told(chore.name, error)
         await asyncio.sleep(chore.pause_s)

@@ -1,5 +1,6 @@
 """One handler a call: decode, ask the engine, render."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
@@ -213,6 +214,11 @@ async def credit(call: Call) -> Reply:
     return done(made, call, expiration=True)
 
 
+async def unserved(_: Call) -> Reply:
+    """Calls of this wire that the gateway does not offer; told from a path that does not exist."""
+    raise Failure(NOT_FOUND, "validation", "Not served yet")
+
+
 async def follow_up(call: Call, command: Command) -> Reply:
     """An operation on a stored order, of the amount given or of all there is."""
     number, minor = await amount(call)
@@ -240,6 +246,7 @@ def done(made: Done, call: Call, *, expiration: bool = False) -> Reply:
     if operation is None:
         raise Failure(402, "rejected", REJECTED, order=order.id)
     if operation.outcome is Outcome.PENDING:
+        structlog.get_logger().warning("no answer from the acquirer", order=order.id)
         raise Failure(500, "error", UNANSWERED, order=order.id)
     if operation.decline is not None:
         nature = REASONS[operation.decline].nature
@@ -295,6 +302,11 @@ ROUTES: Final[Routes[Handler]] = Routes((
     ("PUT POST", "/orders/{order}/cancel",   cancel),
     ("POST",     "/orders/{order}/rebill",   rebill),
     ("POST",     "/orders/{order}/credit",   credit_linked),
+    ("POST",     "/orders/create",           unserved),
+    ("POST",     "/orders/token_pay",        unserved),
+    ("POST",     "/orders/{order}/complete",     unserved),
+    ("POST",     "/orders/{order}/complete3d20", unserved),
+    ("POST",     "/orders/{order}/resume",       unserved),
     ("GET HEAD", "/orders/{order}",          show),
     ("GET HEAD", "/orders/",                 list_orders),
     ("GET HEAD", "/orders",                  list_orders),
@@ -326,6 +338,8 @@ def serve(gateway: Gateway) -> Serve:
             failure = flawed
             if failure.order is None and failure.status not in UNADDRESSED:
                 failure.order = order
+        except asyncio.CancelledError:  # we are being stopped at once: it goes on after the start
+            failure = Failure(500, "error", UNANSWERED, order=order)
         except Exception:  # noqa: BLE001 (an edge: the caller gets a failure, the log its cause)
             structlog.get_logger().exception("request failed", wire="bizon")
             failure = Failure(500, "error", "System malfunction", order=order)

@@ -41,7 +41,7 @@ BUDGETS: Final = (
     Budget("core", 1800, 2450, "currencies and declines are tables of facts; units and claims "
                                "serve the wires that come next; what follows is durable"),
     Budget("engine", 1500),
-    Budget("store", 1300, 1760, "lists by any filter, full-text search and proofs; one statement a "
+    Budget("store", 1300, 1820, "lists by any filter, full-text search and proofs; one statement a "
                                 "table and batch, filled up to a few sizes"),
     Budget("vault", 600),
     Budget("web", 1800),

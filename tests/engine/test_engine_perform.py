@@ -27,8 +27,9 @@ from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Order, Outcome
 from counterfoil.core.ports import Inquiry, Instruction
 from counterfoil.core.rules import Bucket, Command
+from counterfoil.engine.instruct import inquire
 from counterfoil.engine.orders import Draft
-from counterfoil.engine.perform import TRIES_MAX, Limits, inquire
+from counterfoil.engine.perform import TRIES_MAX, Limits
 from counterfoil.testing import approve, decline, unknown
 
 pytestmark = pytest.mark.anyio

@@ -299,6 +299,10 @@ class Store(Protocol):
         """Exchange rates whose day is within the bounds (ISO 8601, inclusive)."""
         ...
 
+    async def rate(self, source: str, target: str, day: str) -> Rate | None:
+        """The latest rate of a pair that is not after a day."""
+        ...
+
     async def rates_on(self, day: str) -> Sequence[Rate]:
         """The rates in force on a day: of each pair the latest that is not after it."""
         ...

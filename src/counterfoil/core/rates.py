@@ -24,6 +24,14 @@ class Rate(Record):
     rate: str
 
 
+def pairs(source: str, target: str) -> tuple[tuple[str, str], ...]:
+    """The published pairs from which the rate from one currency to another can be made."""
+    return (
+        (source, target),
+        *((one, other) for each in (source, target) for one, other in ((each, BASE), (BASE, each))),
+    )
+
+
 def find(rates: Iterable[Rate], source: str, target: str) -> str | None:
     """The rate from one currency to another, as decimal text; None where they are the same.
 

@@ -266,8 +266,10 @@ class Orders:
         if once is not None:
             key = KeyUse(key=once.key, fingerprint=once.fingerprint, order=order.id, used=now)
         made = change(closed, cards=cards, key=key)
-        if await self.engine.store.commit(made) is Committed.DUPLICATE:
+        verdict = await self.engine.store.commit(made)
+        if verdict is Committed.DUPLICATE:
             raise KeyTakenError
+        assert verdict is Committed.DONE  # its number is new
         return Done(order=made.order)
 
     def _prepare(

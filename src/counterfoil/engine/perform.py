@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final, assert_never
 
+import structlog
+
 from counterfoil.core import rules
 from counterfoil.core.answers import Answer, Approved, Declined, Unknown
 from counterfoil.core.card import SealedCard, expired
@@ -30,23 +32,19 @@ from counterfoil.core.ports import (
     Ids,
     Inquiry,
     Instruction,
-    Original,
     Store,
     Vault,
 )
 from counterfoil.core.pricing import Terms
 from counterfoil.core.rates import find as find_rate
+from counterfoil.core.rates import pairs
 from counterfoil.core.record import Record
 from counterfoil.core.rules import Command
 from counterfoil.engine.ability import demand
+from counterfoil.engine.instruct import instruct, reversal
 from counterfoil.engine.limit import within
 
 TRIES_MAX: Final = 100  # times one step is decided anew; more callers than that wait on one order
-FOLLOWS: Final = {  # the operation that an instruction of this kind follows up
-    Kind.CHARGE: Kind.AUTHORIZE,
-    Kind.REVERSE: Kind.AUTHORIZE,
-    Kind.REFUND: Kind.CHARGE,
-}
 Choose = Callable[[Order], Command]
 
 
@@ -101,6 +99,7 @@ class Engine:
         self.clock = clock
         self.ids = ids
         self.limits = limits or Limits()
+        self.running: set[int] = set()  # operations on their way: the resolver leaves them alone
 
     async def perform(
         self, merchant: Merchant, order: int, choose: Choose, once: Once | None = None
@@ -148,17 +147,19 @@ class Engine:
 
         Whatever goes wrong from here on leaves it pending: money may have moved.
         """
-        payment, _ = rules.find(order, operation.id)
-        acquirer = self.acquirer(merchant, payment.terminal)
-        if card is None and Capability.NEEDS_CARD in acquirer.supports:
-            card = await self.card_of(payment, order.merchant)
-        answer = await self.ask(acquirer, instruct(order, operation, card))
-        if isinstance(answer, Unknown):
-            return Done(order=order, operation=operation)
+        unanswered = Done(order=order, operation=operation)
         try:
+            answer = await self._answer(merchant, order, operation, card)
+            if isinstance(answer, Unknown):
+                return unanswered
             done = await self.finish(merchant, order, operation.id, answer)
         except Refused:
-            return Done(order=order, operation=operation)
+            return unanswered
+        except Exception:  # noqa: BLE001 (an edge: it stays pending, and the log says why)
+            structlog.get_logger().exception("an operation stays without answer", order=order.id)
+            return unanswered
+        finally:
+            self.running.discard(operation.id)
         return await self.go_on(merchant, done)
 
     async def go_on(self, merchant: Merchant, done: Done) -> Done:
@@ -166,6 +167,15 @@ class Engine:
         if done.begun is None:
             return done
         return await self.carry_out(merchant, done.order, done.begun)
+
+    async def _answer(
+        self, merchant: Merchant, order: Order, operation: Operation, card: CardData | None
+    ) -> Answer:
+        payment, _ = rules.find(order, operation.id)
+        acquirer = self.acquirer(merchant, payment.terminal)
+        if card is None and Capability.NEEDS_CARD in acquirer.supports:
+            card = await self.card_of(payment, order.merchant)
+        return await self.ask(acquirer, instruct(order, operation, card))
 
     async def card_of(self, payment: Payment, merchant: int) -> CardData | None:
         """The card of a payment, opened; None where it has none that is stored."""
@@ -219,9 +229,18 @@ class Engine:
         made = await self._commit(order, decide)
         if made is None:
             now = await self.store.load(order.merchant, order.id)
-            return Done(order=now, operation=last_of(now, operation))
+            found = last_of(now, operation)
+            if isinstance(answer, Approved) and found.decline is Decline.NOT_RECEIVED:
+                await self._give_back(merchant, now, found)
+            return Done(order=now, operation=found)
         begun = made.born[0] if made.born else None
         return Done(order=made.order, operation=made.closed[0], begun=begun)
+
+    async def _give_back(self, merchant: Merchant, order: Order, operation: Operation) -> None:
+        """Reverse what the acquirer has approved after it had said that it never got it."""
+        payment, _ = rules.find(order, operation.id)
+        structlog.get_logger().error("approved after it was not received", order=order.id)
+        await self.ask(self.acquirer(merchant, payment.terminal), reversal(order, operation))
 
     async def receive(self, inquiry: Inquiry, answer: Answer) -> None:
         """An answer that came late, or twice: it closes the operation if nothing has yet.
@@ -252,7 +271,9 @@ class Engine:
         home, currency = merchant.accounting_currency, order.amount.currency
         rate = None
         if currency != home:
-            known = await self.store.rates_on(self.clock.today().date().isoformat())
+            day = self.clock.today().date().isoformat()
+            found = [await self.store.rate(*pair, day) for pair in pairs(currency, home)]
+            known = [each for each in found if each is not None]
             with suppress(Refused):  # what needs a rate is refused when it is priced
                 rate = find_rate(known, currency, home)
         return Terms(pricing=terminal.pricing or merchant.pricing, accounting=home, rate=rate)
@@ -282,14 +303,22 @@ class Engine:
             made = decide(order)
             if made is None:
                 return None
-            match await self.store.commit(made):
+            born = {operation.id for operation in made.born}
+            self.running |= born
+            verdict = None
+            try:
+                verdict = await self.store.commit(made)
+            finally:
+                if verdict is not Committed.DONE:
+                    self.running -= born
+            match verdict:
                 case Committed.DONE:
                     return made
                 case Committed.DUPLICATE:
                     raise KeyTakenError
                 case Committed.STALE:
                     order = await self.store.load(order.merchant, order.id)
-                case verdict:
+                case _:
                     assert_never(verdict)
         raise Refused(Code.BUSY)
 
@@ -309,50 +338,3 @@ def last_of(order: Order, operation: int) -> Operation:
             if each.ordinal == found.ordinal + 1:
                 return each
     return found
-
-
-def instruct(order: Order, operation: Operation, card: CardData | None = None) -> Instruction:
-    """What the acquirer is asked to do for an operation."""
-    payment, _ = rules.find(order, operation.id)
-    return Instruction(
-        reference=operation.id,
-        merchant=order.merchant,
-        order=order.id,
-        kind=operation.kind,
-        amount=operation.amount,
-        terminal=payment.terminal,
-        final=operation.released > 0,
-        card=card,
-        original=original(order, operation),
-        parts=operation.parts,
-        secure3d=payment.secure3d,
-        recurring=payment.recurring,
-    )
-
-
-def inquire(order: Order, operation: Operation) -> Inquiry:
-    """The question what became of an operation."""
-    return instruct(order, operation).inquiry
-
-
-def original(order: Order, operation: Operation) -> Original | None:
-    """The approved operation that this one follows up, by the acquirer's own references.
-
-    What takes from several charges goes back to the authorization of them all.
-    """
-    wanted = FOLLOWS.get(operation.kind)
-    payment, _ = rules.find(order, operation.id)
-    named = operation.parts[0].charge if len(operation.parts) == 1 else None
-    if len(operation.parts) > 1:
-        wanted = Kind.AUTHORIZE
-    for each in reversed(payment.log):
-        fits = each.kind is wanted if named is None else each.id == named
-        if fits and each.outcome is Outcome.APPROVED:
-            return Original(
-                reference=each.id,
-                amount=each.amount,
-                auth_code=each.auth_code,
-                rrn=each.rrn,
-                trace_id=each.trace_id,
-            )
-    return None

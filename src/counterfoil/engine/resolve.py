@@ -7,6 +7,7 @@ stands.
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import Final
 
 from counterfoil.core import rules
@@ -14,10 +15,11 @@ from counterfoil.core.answers import Answer, Approved, Declined, Unknown
 from counterfoil.core.declines import Decline
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Kind, Operation, Order, Outcome, id_at
-from counterfoil.core.ports import Acquirer, Capability, Instruction, Listed, Original
+from counterfoil.core.ports import Acquirer, Capability, Listed
 from counterfoil.core.record import Record
+from counterfoil.engine.instruct import inquire, instruct, reversal
 from counterfoil.engine.limit import within
-from counterfoil.engine.perform import Engine, believed, inquire, instruct
+from counterfoil.engine.perform import Engine, believed
 
 RUN: Final = 100  # operations of one merchant read at a time
 AT_ONCE: Final = 8  # of them asked about at the same time
@@ -39,25 +41,50 @@ async def resolve(engine: Engine, *, before: int, worker: int | None = None) -> 
     `worker`: only about those that the process of this number began. One that cannot even be asked
     about does not keep the others waiting.
     """
-    outcomes: list[bool | BaseException] = []
-    for merchant in await engine.store.merchants():
-        after = 0
-        while waiting := await engine.store.pending(merchant.id, id_at(before), RUN, after=after):
-            after = waiting[-1].operation.id
-            asked = [each for each in waiting if worker in {None, worker_of(each.operation.id)}]
-            for start in range(0, len(asked), AT_ONCE):
-                outcomes += await asyncio.gather(
-                    *(settle(engine, merchant, each) for each in asked[start:][:AT_ONCE]),
-                    return_exceptions=True,
-                )
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException) and not isinstance(outcome, Exception):
-            raise outcome  # we are being stopped
+    desks = {name: asyncio.Semaphore(AT_ONCE) for name in engine.acquirers}
+    runs = [
+        _resolve_of(engine, merchant, before=before, worker=worker, desks=desks)
+        for merchant in await engine.store.merchants()
+    ]
+    found = await asyncio.gather(*runs)
     return Resolved(
-        found=len(outcomes),
-        closed=sum(outcome is True for outcome in outcomes),
-        failed=sum(isinstance(outcome, BaseException) for outcome in outcomes),
+        found=sum(each.found for each in found),
+        closed=sum(each.closed for each in found),
+        failed=sum(each.failed for each in found),
     )
+
+
+async def _resolve_of(
+    engine: Engine,
+    merchant: Merchant,
+    *,
+    before: int,
+    worker: int | None,
+    desks: Mapping[str, asyncio.Semaphore],
+) -> Resolved:
+    """The same for one merchant; each acquirer has its own queue, so a dead one delays no other."""
+
+    async def ask_about(each: Listed) -> bool:
+        order = await engine.store.load(merchant.id, each.order)
+        payment, _ = rules.find(order, each.operation.id)
+        async with desks[engine.acquirer(merchant, payment.terminal).name]:
+            return await settle(engine, merchant, each)
+
+    total = Resolved()
+    after = 0
+    while waiting := await engine.store.pending(merchant.id, id_at(before), RUN, after=after):
+        after = waiting[-1].operation.id
+        asked = [each for each in waiting if worker in {None, worker_of(each.operation.id)}]
+        outcomes = await asyncio.gather(*map(ask_about, asked), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException) and not isinstance(outcome, Exception):
+                raise outcome  # we are being stopped
+        total = Resolved(
+            found=total.found + len(outcomes),
+            closed=total.closed + sum(outcome is True for outcome in outcomes),
+            failed=total.failed + sum(isinstance(each, Exception) for each in outcomes),
+        )
+    return total
 
 
 def worker_of(identifier: int) -> int:
@@ -71,6 +98,8 @@ async def settle(engine: Engine, merchant: Merchant, listed: Listed) -> bool:
     payment, operation = rules.find(order, listed.operation.id)
     if operation.outcome is not Outcome.PENDING:
         return True
+    if operation.id in engine.running:
+        return False  # its answer is on its way, whatever the clock says
     acquirer = engine.acquirer(merchant, payment.terminal)
     answer = await ask(engine, acquirer, order, operation)
     if isinstance(answer, Unknown):
@@ -110,18 +139,7 @@ async def take_back(
     doubted = await engine.doubt(order, operation.id)
     if doubted is None:
         return Unknown(why="answered")
-    order = doubted
-    asked = instruct(order, operation)
-    reversal = Instruction(
-        reference=-operation.id,
-        merchant=asked.merchant,
-        order=asked.order,
-        kind=Kind.REVERSE,
-        amount=asked.amount,
-        terminal=asked.terminal,
-        original=Original(reference=operation.id, amount=operation.amount),
-    )
-    answer = await engine.ask(acquirer, reversal)
+    answer = await engine.ask(acquirer, reversal(doubted, operation))
     gone = isinstance(answer, Approved) or (
         isinstance(answer, Declined) and answer.decline in ABSENT
     )

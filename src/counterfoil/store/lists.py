@@ -158,7 +158,11 @@ def _walk(
         return _all(connection, shape(None, (), upwards=upwards), **bounds)
     (driver, values), *rest = filters
     query = shape(driver, _counts(rest), upwards=upwards)
-    runs = [_all(connection, query, driver=value, **bounds, **_marks(rest)) for value in values]
+    marks = _marks(rest)
+    runs = [  # each is read only as far as it is needed
+        connection.execute(query.sql, query.bind(driver=value, **bounds, **marks))
+        for value in values
+    ]
     limit = bounds["limit"]
     assert isinstance(limit, int)
     return list(islice(merge(*runs, key=lambda row: row[0] if upwards else -row[0]), limit))
@@ -198,11 +202,21 @@ def holds(client: Client | None, column: str, part: str) -> bool:
 
 
 def _counts(filters: Filters) -> tuple[tuple[str, int], ...]:
-    return tuple((name, len(values)) for name, values in filters)
+    return tuple((name, len(_filled(values))) for name, values in filters)
 
 
 def _marks(filters: Iterable[tuple[str, Sequence[str]]]) -> dict[str, object]:
-    return {f"{name}_{at}": value for name, values in filters for at, value in enumerate(values)}
+    return {
+        f"{name}_{at}": value
+        for name, values in filters
+        for at, value in enumerate(_filled(values))
+    }
+
+
+def _filled(values: Sequence[str]) -> Sequence[str]:
+    """The values, the last repeated up to a power of two: so there are few shapes of statements."""
+    size = 1 << (len(values) - 1).bit_length()
+    return [*values, *list(values[-1:]) * (size - len(values))]
 
 
 def _all(connection: apsw.Connection, query: Query, **given: object) -> list[Row]:

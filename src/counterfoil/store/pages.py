@@ -1,7 +1,7 @@
 """The statements of lists: a page found by one index, checked against the other filters."""
 
-from functools import cache
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from sqlalchemy import BigInteger, Select, String, bindparam, literal_column, select
 from sqlalchemy.sql.elements import ColumnElement
@@ -10,9 +10,10 @@ from counterfoil.store import tables as t
 from counterfoil.store.queries import Query, at, compiled
 
 Counts = tuple[tuple[str, int], ...]
+SHAPES_MAX: Final = 256  # statements kept compiled; callers choose the filters
 
 
-@cache
+@lru_cache(maxsize=SHAPES_MAX)
 def orders_page(driver: str | None, residual: Counts, *, upwards: bool = False) -> Query:
     """A page of orders, newest first, found by one index and checked against the other filters.
 
@@ -24,7 +25,7 @@ def orders_page(driver: str | None, residual: Counts, *, upwards: bool = False) 
     return query if driver is None else _walk(query, "orders", driver)
 
 
-@cache
+@lru_cache(maxsize=SHAPES_MAX)
 def orders_matching(residual: Counts, *, upwards: bool = False) -> Query:
     """A page of orders whose customer's text holds a pattern (SQLite's full-text index)."""
     found = t.orders_text
@@ -34,7 +35,7 @@ def orders_matching(residual: Counts, *, upwards: bool = False) -> Query:
     return compiled(page.join_from(found, t.orders, t.orders.c.id == found.c.rowid).where(match))
 
 
-@cache
+@lru_cache(maxsize=SHAPES_MAX)
 def operations_page(driver: str | None, residual: Counts, *, upwards: bool = False) -> Query:
     """A page of operations, newest first; parameters as for orders."""
     o = t.operations

@@ -304,6 +304,22 @@ def rates_between() -> Query:
 
 
 @cache
+def rate() -> Query:
+    """The latest rate of a pair that is not after a day."""
+    r = t.rates
+    return compiled(
+        select(*r.c)
+        .where(
+            r.c.source == bindparam("source", type_=String),
+            r.c.target == bindparam("target", type_=String),
+            r.c.day <= bindparam("day", type_=String),
+        )
+        .order_by(r.c.day.desc())
+        .limit(bindparam("limit"))
+    )
+
+
+@cache
 def rates_on() -> Query:
     """Of each pair the latest rate that is not after a day."""
     r, later = t.rates, t.rates.alias("later")
@@ -333,13 +349,15 @@ def used_keys(count: int) -> Query:
 
 @cache
 def old_keys() -> Query:
-    """Forget a merchant's idempotency keys used before an instant."""
+    """Forget some of a merchant's idempotency keys used before an instant, the oldest first."""
     k = t.keys
-    return compiled(
-        delete(k).where(
-            at(k.c.merchant_id, "merchant"), k.c.used < bindparam("before", type_=BigInteger)
-        )
+    oldest = (
+        select(k.c.key)
+        .where(at(k.c.merchant_id, "merchant"), k.c.used < bindparam("before", type_=BigInteger))
+        .order_by(k.c.used)
+        .limit(bindparam("limit"))
     )
+    return compiled(delete(k).where(at(k.c.merchant_id, "of"), k.c.key.in_(oldest)))
 
 
 def at(column: Column[Any], name: str) -> ColumnElement[bool]:

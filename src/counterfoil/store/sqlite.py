@@ -40,6 +40,7 @@ from counterfoil.store.writer import Verdict, Writer
 MIGRATING_MS: Final = 60_000  # another process may be bringing the file to the newest schema
 READERS: Final = 2  # threads for lists and proofs; single reads are made where they are asked
 CARDS_PAGE: Final = 500
+KEYS_AT_ONCE: Final = 500  # idempotency keys forgotten in one commit
 ISSUERS_MAX: Final = 100_000  # pairs of merchant and issuer kept in mind
 PRAGMAS: Final = (
     "journal_mode=WAL",
@@ -171,8 +172,14 @@ class SqliteStore:
 
     async def forget_keys(self, merchant: int, before: int) -> None:
         query = queries.old_keys()
-        given = query.bind(merchant=merchant, before=before)
-        await self._writer.run_alone(lambda: _run(self._connection, [(query.sql, given)]))
+        given = query.bind(merchant=merchant, of=merchant, before=before, limit=KEYS_AT_ONCE)
+
+        def work() -> int:
+            _run(self._connection, [(query.sql, given)])
+            return self._connection.changes()
+
+        while await self._writer.run_alone(work) == KEYS_AT_ONCE:
+            pass  # payments go in between
 
     async def merchants(self) -> Sequence[Merchant]:
         return [rows.read_merchant(row) for row in self._all(queries.everything(t.merchants))]
@@ -196,12 +203,20 @@ class SqliteStore:
         row = (credential.wire, credential.login, credential.merchant, credential.secret_hash)
         await self._put(t.credentials, [row])
 
+    async def rate(self, source: str, target: str, day: str) -> Rate | None:
+        row = self._one(queries.rate(), source=source, target=target, day=day, limit=1)
+        return None if row is None else rows.read_rate(row)
+
     async def rates(self, first: str, last: str) -> Sequence[Rate]:
-        found = self._all(queries.rates_between(), first=first, last=last)
-        return [rows.read_rate(row) for row in found]
+        return await self._rates(queries.rates_between(), first=first, last=last)
 
     async def rates_on(self, day: str) -> Sequence[Rate]:
-        return [rows.read_rate(row) for row in self._all(queries.rates_on(), day=day)]
+        return await self._rates(queries.rates_on(), day=day)
+
+    async def _rates(self, query: Query, **given: object) -> Sequence[Rate]:
+        bound = query.bind(**given)
+        found = await self._read(lambda connection: list(connection.execute(query.sql, bound)))
+        return [rows.read_rate(row) for row in found]
 
     async def save_rates(self, rates: Sequence[Rate]) -> None:
         await self._put(t.rates, [(r.day, r.source, r.target, r.rate) for r in rates])
@@ -245,7 +260,7 @@ class SqliteStore:
         return self._writer.is_alive() and self._near.execute("SELECT 1").fetchone() is not None
 
     async def close(self) -> None:
-        self._writer.hand_over()
+        self._writer.close()
         await asyncio.to_thread(self._writer.finish)
         self._pool.shutdown()
         self._near.close()

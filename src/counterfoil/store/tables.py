@@ -148,6 +148,7 @@ keys: Final = Table(
     Column("fingerprint", LargeBinary, nullable=False),
     Column("order_id", BigInteger, nullable=False),
     Column("used", BigInteger, nullable=False),
+    Index("keys_used", "merchant_id", "used"),
 )
 
 issuers: Final = Table(

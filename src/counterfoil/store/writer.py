@@ -55,6 +55,9 @@ class Writer(Thread):
     def run_alone(self, work: Callable[[], Result]) -> "asyncio.Future[Result]":
         """The result of some other piece of writing, done between two batches."""
         future: asyncio.Future[Result] = self._loop.create_future()
+        if self._closing:
+            future.set_exception(Refused(Code.STORE_UNAVAILABLE))
+            return future
 
         def act() -> None:
             try:
@@ -67,10 +70,14 @@ class Writer(Thread):
         self._queue.put(act)
         return future
 
-    def finish(self) -> None:
-        """Write what was handed over, then end; returns when the thread has."""
+    def close(self) -> None:
+        """Take nothing more; called on the loop, before `finish`."""
         self._closing = True
+        self.hand_over()
         self._queue.put(None)
+
+    def finish(self) -> None:
+        """Return when everything that was handed over is written, and the thread has ended."""
         self.join()
 
     def run(self) -> None:

@@ -184,6 +184,11 @@ class MemoryStore:
         """Exchange rates whose day is within the bounds, by pair and day."""
         return [rate for _, rate in sorted(self._rates.items()) if first <= rate.day <= last]
 
+    async def rate(self, source: str, target: str, day: str) -> Rate | None:
+        """The latest rate of a pair that is not after a day."""
+        found = [each for each in await self.rates_on(day) if each.source == source]
+        return next((each for each in found if each.target == target), None)
+
     async def rates_on(self, day: str) -> Sequence[Rate]:
         """Of each pair the latest rate that is not after the day."""
         latest = {(rate.source, rate.target): rate for rate in await self.rates("", day)}

@@ -114,10 +114,11 @@ class Mapped(File):
         return self._end
 
     def append(self, line: bytes) -> None:
-        """Write at the end."""
+        """Write at the end; raises `OSError` where the disk is full, and then nothing is."""
         if self._end + len(line) > len(self._map):
+            grown = self._grown()
             self._map.close()
-            self._map = self._grown()
+            self._map = grown
         self._map[self._end : self._end + len(line)] = line
         self._end += len(line)
 
@@ -134,7 +135,7 @@ class Mapped(File):
 
     def _grown(self) -> mmap:
         size = (self._end // ROOM_BYTES + 2) * ROOM_BYTES  # a line is far shorter than the room
-        os.ftruncate(self._descriptor, size)
+        os.posix_fallocate(self._descriptor, 0, size)  # a hole in a full disk would be fatal
         return mmap(self._descriptor, size)
 
 

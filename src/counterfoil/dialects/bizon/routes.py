@@ -214,11 +214,6 @@ async def credit(call: Call) -> Reply:
     return done(made, call, expiration=True)
 
 
-async def unserved(_: Call) -> Reply:
-    """Calls of this wire that the gateway does not offer; told from a path that does not exist."""
-    raise Failure(NOT_FOUND, "validation", "Not served yet")
-
-
 async def follow_up(call: Call, command: Command) -> Reply:
     """An operation on a stored order, of the amount given or of all there is."""
     number, minor = await amount(call)
@@ -302,11 +297,6 @@ ROUTES: Final[Routes[Handler]] = Routes((
     ("PUT POST", "/orders/{order}/cancel",   cancel),
     ("POST",     "/orders/{order}/rebill",   rebill),
     ("POST",     "/orders/{order}/credit",   credit_linked),
-    ("POST",     "/orders/create",           unserved),
-    ("POST",     "/orders/token_pay",        unserved),
-    ("POST",     "/orders/{order}/complete",     unserved),
-    ("POST",     "/orders/{order}/complete3d20", unserved),
-    ("POST",     "/orders/{order}/resume",       unserved),
     ("GET HEAD", "/orders/{order}",          show),
     ("GET HEAD", "/orders/",                 list_orders),
     ("GET HEAD", "/orders",                  list_orders),

@@ -137,6 +137,7 @@ def money() -> None:
         sa.Column("order_id", ID, nullable=False),
         sa.Column("used", ID, nullable=False),
     )
+    op.create_index("keys_used", "keys", ["merchant_id", "used"])
     op.create_table(
         "issuers",
         sa.Column("merchant_id", ID, primary_key=True),

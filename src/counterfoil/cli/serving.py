@@ -21,6 +21,7 @@ from counterfoil.config import Settings, SettingsError, from_environment
 from counterfoil.core.ports import Store
 from counterfoil.store.sqlite import migrate_file
 from counterfoil.web.app import Served
+from counterfoil.web.http import Bounded
 
 BACKLOG: Final = 2048
 COLLECTIONS: Final = (20_000, 20, 50)  # requests leave no cycles behind; look for them seldom
@@ -138,7 +139,7 @@ class Ready(uvicorn.Server):
                 host=settings.host,
                 port=settings.port,
                 loop="uvloop",
-                http="httptools",
+                http=Bounded,
                 lifespan="off",
                 access_log=False,
                 log_config=None,

@@ -1,0 +1,64 @@
+"""What the server says to HTTP that no client of ours sends."""
+
+import socket
+from collections.abc import Iterator
+from itertools import repeat
+from typing import Final
+
+import pytest
+from tests.e2e.client import HOST
+from tests.e2e.server import Server, serving
+
+from counterfoil.web.http import HEAD_BYTES_MAX
+
+PART: Final = 4_096
+PARTS_MAX: Final = 4_096  # 16 MiB: far more than any server should swallow
+WAIT_S: Final = 10
+HEADS: Final = {
+    "a header without an end": (b"GET /health HTTP/1.1\r\nHost: a\r\nX-Long: ", b"a" * PART),
+    "headers without an end": (b"GET /health HTTP/1.1\r\nHost: a\r\n", b"X-One: 1\r\n" * 400),
+    "an address without an end": (b"GET /", b"a" * PART),
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+def said(connection: socket.socket) -> bytes:
+    """Everything until the end; nothing more where the server has cut us off."""
+    found = b""
+    try:
+        while part := connection.recv(PART):
+            found += part
+    except ConnectionResetError:
+        pass
+    return found
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_head_without_an_end_is_cut_off(server: Server, head: str) -> None:
+    start, part = HEADS[head]
+    with socket.create_connection((HOST, server.port), timeout=WAIT_S) as connection:
+        connection.sendall(start)
+        sent = 0
+        try:
+            for each in repeat(part, PARTS_MAX):
+                connection.sendall(each)
+                sent += len(each)
+        except (ConnectionResetError, BrokenPipeError):
+            pass
+        assert sent < PART * PARTS_MAX
+        answer = said(connection)
+        assert answer == b"" or answer.startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_large_head_within_the_bound_is_served(server: Server) -> None:
+    long = b"a" * (HEAD_BYTES_MAX - PART)
+    ask = b"GET /ping HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Long: %b\r\n\r\n" % long
+    with socket.create_connection((HOST, server.port), timeout=WAIT_S) as connection:
+        for start in range(0, len(ask), PART):
+            connection.sendall(ask[start : start + PART])
+        assert b"Request head too large" not in said(connection)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -276,16 +277,18 @@ def test_what_was_waited_for_when_it_died_is_resolved_at_once(tmp_path: Path) ->
 def test_of_two_that_start_at_once_on_a_new_file_one_serves(tmp_path: Path) -> None:
     servers = [Server(tmp_path, "--demo"), Server(tmp_path, "--demo")]
     servers[1]._starts = 10  # its output goes elsewhere
-    for each in servers:
-        each.launch()
-    assert soon(lambda: any(each.process.poll() is not None for each in servers), START_S)
-    (other,) = [each for each in servers if each.process.poll() is not None]
-    (first,) = [each for each in servers if each is not other]
-    assert other.wait() == 2
-    (line,) = other.errors().splitlines()
-    assert "is the gateway running already?" in line
-    assert soon(lambda: READY in first._out().read_text(), START_S)
-    first.stop()
+    with ExitStack() as stack:
+        for each in servers:
+            each.launch()
+            stack.callback(each.process.kill)  # nothing, where it has ended
+        assert soon(lambda: any(each.process.poll() is not None for each in servers), START_S)
+        (other,) = [each for each in servers if each.process.poll() is not None]
+        (first,) = [each for each in servers if each is not other]
+        assert other.wait() == 2
+        (line,) = other.errors().splitlines()
+        assert "is the gateway running already?" in line
+        assert soon(lambda: READY in first._out().read_text(), START_S)
+        first.stop()
 
 
 def test_without_its_master_key_it_does_not_start(own: Server) -> None:

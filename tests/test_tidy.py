@@ -19,7 +19,7 @@ FILE_LINES_MAX: Final = 400
 FUNCTION_LINES_MAX: Final = 50
 HANDLER_LINES_MAX: Final = 15  # of its body, without the docstring
 NESTING_MAX: Final = 3
-WHOLE_MAX: Final = 14_000
+WHOLE_MAX: Final = 15_500
 BLOCKS: Final = (
     ast.For, ast.AsyncFor, ast.While, ast.If, ast.Try, ast.TryStar, ast.With, ast.AsyncWith,
     ast.Match,
@@ -38,7 +38,7 @@ class Budget(NamedTuple):
 # What is granted is a debt with a figure, not a new budget: a package that grows past it fails.
 # fmt: off
 BUDGETS: Final = (
-    Budget("core", 1800, 2450, "currencies and declines are tables of facts; units and claims "
+    Budget("core", 1800, 2700, "currencies and declines are tables of facts; units and claims "
                                "serve the wires that come next; what follows is durable"),
     Budget("engine", 1500),
     Budget("store", 1300, 1820, "lists by any filter, full-text search and proofs; one statement a "

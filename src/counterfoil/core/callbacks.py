@@ -1,0 +1,144 @@
+"""Telling the merchant: who wants to know of what, what is sent, and what came of it.
+
+A notice (`core/events.py`) is made in the same commit as what it tells of. Each endpoint that wants
+its event gets a callback in the form of its wire: at least once, in order within one order.
+"""
+
+from typing import Final, Protocol
+
+from counterfoil.core.card import Secret
+from counterfoil.core.events import Event, Notice
+from counterfoil.core.order import Order
+from counterfoil.core.record import Record
+from counterfoil.core.schedule import Schedule
+
+ANSWER_MAX: Final = 500  # bytes kept of what an address answered
+SUCCESS: Final = range(200, 300)
+GONE: Final = 410
+
+
+class SealedSecret(Record):
+    """A secret as it rests: the data key that sealed it, and from when until when it signs."""
+
+    id: int
+    key: int
+    sealed: bytes
+    since: int
+    until: int | None = None
+
+
+class Endpoint(Record):
+    """An address of a merchant, the form it is told in (a wire's name, or `standard`), and of what.
+
+    `events` empty: of everything its form has words for. `off`: why it is told nothing any more.
+    """
+
+    merchant: int
+    id: int
+    wire: str
+    url: str
+    created: int
+    events: tuple[Event, ...] = ()
+    login: str | None = None
+    secrets: tuple[SealedSecret, ...] = ()
+    off: str | None = None
+
+    def wants(self, event: Event) -> bool:
+        """Whether it is to be told of this."""
+        return self.off is None and (not self.events or event in self.events)
+
+    def signing(self, at: int) -> tuple[SealedSecret, ...]:
+        """The secrets that were in force at that instant, newest first."""
+        found = [
+            each
+            for each in self.secrets
+            if each.since <= at and (each.until is None or at < each.until)
+        ]
+        return tuple(sorted(found, key=lambda each: -each.since))
+
+
+class Told(Record):
+    """What a form makes its callback of: the notice and the order as it then stood.
+
+    `secrets` were in force when it happened, newest first. `now` is when this attempt is made, in
+    microseconds since 1970 UTC; `base` the public address of the API, if one is configured.
+    """
+
+    endpoint: Endpoint
+    notice: Notice
+    order: Order
+    secrets: tuple[Secret, ...]
+    now: int
+    base: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The callback's id: the same at every attempt, so that the merchant can drop repeats."""
+        return f"msg_{self.notice.order}_{self.notice.sequence}"
+
+
+class Callback(Record):
+    """What is posted."""
+
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+    content_type: str = "application/json"
+
+
+class Form(Protocol):
+    """A wire's way of telling: its words, its signature, its schedule."""
+
+    @property
+    def schedule(self) -> Schedule:
+        """When it is tried again."""
+        ...
+
+    @property
+    def events(self) -> frozenset[Event]:
+        """What it has words for."""
+        ...
+
+    def callback(self, told: Told) -> Callback:
+        """What is posted; the same body at every attempt."""
+        ...
+
+
+class Receipt(Record):
+    """What came of one post. `status` None: no answer, and `why` says what stood in the way.
+
+    `answer` is the beginning of what came back, printable; `retry_after_s` what the address asked.
+    """
+
+    took_us: int
+    status: int | None = None
+    answer: str = ""
+    why: str | None = None
+    retry_after_s: int | None = None
+
+    @property
+    def delivered(self) -> bool:
+        """Whether the address took it."""
+        return self.status in SUCCESS
+
+
+class Attempt(Record):
+    """One post, as it is kept and listed."""
+
+    id: int
+    endpoint: int
+    order: int
+    sequence: int
+    event: Event
+    receipt: Receipt
+
+
+class Courier(Protocol):
+    """Posts callbacks, and lets none go where it must not."""
+
+    async def post(self, url: str, callback: Callback) -> Receipt:
+        """What came of it; never raises for what an address does or is."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...

@@ -23,7 +23,7 @@ from counterfoil.core.order import (
     instant_of,
 )
 from counterfoil.core.pricing import Terms
-from counterfoil.core.rules import Command, begin, finish
+from counterfoil.core.rules import Command, begin, doubt, finish
 
 TERMS = Terms(pricing=Pricing(fee_bps=300), accounting="USD")
 AMOUNT = Money(minor=999, currency="USD")
@@ -46,7 +46,27 @@ def done(order: Order, kind: Kind, at: int) -> tuple[Order, Operation]:
 def test_a_new_order_expects_that_there_is_none() -> None:
     made = change(sold(), key=KeyUse(key="k", fingerprint=b"f", order=1, used=2))
     assert (made.expects, made.order.version) == (0, 1)
-    assert (made.postings, made.notices, made.born, made.closed) == ((), (), (), ())
+    assert (made.postings, made.born, made.closed) == ((), (), ())
+
+
+def test_an_order_that_waits_for_its_customer_is_told_of_once() -> None:
+    made = change(sold())
+    assert [(each.sequence, each.event) for each in made.notices] == [(1, Event.ORDER_CREATED)]
+    assert made.notices[0].at == made.order.created
+    again = change(made.order)
+    assert (again.notices, again.order.told) == ((), 1)
+
+
+def test_an_authorization_in_doubt_is_told_of_as_pending() -> None:
+    order, operation = begin(sold(), Command(kind=Kind.AUTHORIZE), stamp=99 << 8, terms=TERMS)
+    begun = change(order, born=(operation,)).order
+    doubted = doubt(begun, operation.id)
+    assert doubted is not None
+    made = change(doubted[0], marked=(doubted[1],))
+    assert [(each.event, each.operation) for each in made.notices] == [
+        (Event.PAYMENT_PENDING, operation.id)
+    ]
+    assert made.order.told == 1
 
 
 def test_a_pending_operation_tells_nobody() -> None:
@@ -72,11 +92,12 @@ def test_several_closed_operations_have_a_notice_each_in_their_order() -> None:
 def test_notices_of_one_order_count_on() -> None:
     order, first = done(sold(), Kind.AUTHORIZE, 30)
     order, second = done(order, Kind.CHARGE, 40)
-    order, third = done(order, Kind.REFUND, 50)
+    before = change(replace(order, version=4), closed=(first, second)).order
+    order, third = done(before, Kind.REFUND, 50)
     made = change(order, closed=(third,))
-    assert [each.sequence for each in made.notices] == [3]
+    assert [(each.sequence, each.at) for each in made.notices] == [(3, third.closed)]
     assert made.notices[0].event is Event.ORDER_REFUNDED
-    assert first.id < second.id < third.id
+    assert (before.told, made.order.told) == (2, 3)
 
 
 def test_an_order_the_gateway_refused_says_so() -> None:

@@ -21,7 +21,7 @@ from tests.engine.desk import (
 from counterfoil.core.errors import Code
 from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Order, Outcome
-from counterfoil.engine.orders import Draft, as_of
+from counterfoil.engine.orders import Draft
 from counterfoil.engine.perform import Done, Limits
 from counterfoil.testing import approve, decline, unknown
 
@@ -33,7 +33,7 @@ CHF = Money(minor=500, currency="CHF")
 
 def written(order: Order) -> bytes:
     """The order as it goes to a wire; its version, which counts commits, is on none."""
-    return msgspec.json.encode(replace(order, version=0))
+    return msgspec.json.encode(replace(order, version=0, told=0))
 
 
 def same(first: Done, again: Done) -> None:
@@ -286,14 +286,6 @@ async def test_a_key_asked_for_twice_gives_its_answer_however_short_the_wait() -
     desk = await open_desk(limits=Limits(acquirer_ms=20, replay_ms=1, replay_poll_ms=5))
     first = await desk.authorize(once())
     same(first, await desk.authorize(once()))
-
-
-async def test_an_order_whose_key_closed_nothing_is_given_as_it_is() -> None:
-    desk = await open_desk(unknown())
-    order = (await desk.authorize(once())).order
-    use = await desk.store.key_use(1, "key-1")
-    assert use is not None
-    assert as_of(order, use) is order
 
 
 async def test_an_error_of_the_first_request_does_not_leave_its_key_running() -> None:

@@ -81,7 +81,7 @@ async def test_a_currency_that_is_not_enabled_keeps_a_rejected_order() -> None:
     assert standing(done.order) is Standing.REJECTED
     assert done.order.payments[0].descriptor is None
     assert desk.kinds() == []
-    assert [notice.event for _, notice in desk.store.notices] == [Event.ORDER_REJECTED]
+    assert [notice.event for _, notice in desk.store.notices_told] == [Event.ORDER_REJECTED]
     card = done.order.payments[0].card
     assert card is not None
     assert await desk.store.card(1, card.id) is not None

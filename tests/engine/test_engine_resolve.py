@@ -20,6 +20,7 @@ from tests.engine.desk import (
 
 from counterfoil.core.answers import Approved
 from counterfoil.core.declines import Decline
+from counterfoil.core.events import Event
 from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Order, Outcome
 from counterfoil.core.rules import Bucket
@@ -281,7 +282,8 @@ async def test_two_resolvers_at_once_close_it_once() -> None:
     number = order.operations[-1].id
     assert (await desk.last(order)).decline is Decline.NOT_RECEIVED
     assert {each.reference for each in desk.host.instructions} == {number, -number}
-    assert len(desk.store.notices) == 1
+    told = [notice.event for _, notice in desk.store.notices_told]
+    assert told == [Event.PAYMENT_PENDING, Event.PAYMENT_FAILED]
 
 
 async def test_doubting_twice_changes_nothing_the_second_time() -> None:

@@ -5,6 +5,7 @@ from collections import Counter
 from tests.simulation.bank import Bank, Entry
 from tests.simulation.world import World
 
+from counterfoil.core.events import Event, Notice
 from counterfoil.core.order import Kind, Operation, Order, Outcome
 from counterfoil.engine.verify import Proof, verify
 
@@ -99,14 +100,16 @@ def _keys(world: World) -> list[str]:
 
 def _notices(world: World) -> list[str]:
     """Every closed operation was told of once, in order, without a gap."""
-    told: dict[int, list[tuple[int, int | None]]] = {}
-    for _, notice in world.rest.notices:
-        told.setdefault(notice.order, []).append((notice.sequence, notice.operation))
+    told: dict[int, list[Notice]] = {}
+    for _, notice in world.rest.notices_told:
+        told.setdefault(notice.order, []).append(notice)
     found = []
     for order in world.rest.stored():
         closed = [each for each in order.operations if each.outcome is not Outcome.PENDING]
         notices = told.get(order.id, [])
         due = len(closed) + (order.closed is not None)
-        if [sequence for sequence, _ in notices] != [*range(1, due + 1)]:
+        final = [each for each in notices if each.event is not Event.PAYMENT_PENDING]
+        counted = [each.sequence for each in notices]
+        if counted != [*range(1, len(notices) + 1)] or len(final) != due:
             found.append(f"order {order.id}: notices {notices}")
     return found

@@ -4,6 +4,7 @@ A notice (`core/events.py`) is made in the same commit as what it tells of. Each
 its event gets a callback in the form of its wire: at least once, in order within one order.
 """
 
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 from counterfoil.core.card import Secret
@@ -18,9 +19,11 @@ GONE: Final = 410
 
 
 class SealedSecret(Record):
-    """A secret as it rests: the data key that sealed it, and from when until when it signs."""
+    """A secret as it rests: the data key that sealed it, and from when until when it signs.
 
-    id: int
+    An endpoint has at most one that is in force since a given instant.
+    """
+
     key: int
     sealed: bytes
     since: int
@@ -122,9 +125,10 @@ class Receipt(Record):
 
 
 class Attempt(Record):
-    """One post, as it is kept and listed."""
+    """One post, as it is kept and listed; its id says when it was made."""
 
     id: int
+    merchant: int
     endpoint: int
     order: int
     sequence: int
@@ -141,4 +145,43 @@ class Courier(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+class AttemptQuery(Record):
+    """A page of a merchant's attempts, newest first, below an id; None filters nothing."""
+
+    merchant: int
+    limit: int
+    before: int = 2**63 - 1
+    endpoint: int | None = None
+    order: int | None = None
+    delivered: bool | None = None
+
+
+class Outbox(Protocol):
+    """What a store keeps of the world being told."""
+
+    async def notices(self, merchant: int, order: int, since: int) -> Sequence[Notice]:
+        """The notices of an order from that sequence on, in order."""
+        ...
+
+    async def endpoints(self, merchant: int) -> Sequence[Endpoint]:
+        """Every endpoint of a merchant, oldest first."""
+        ...
+
+    async def save_endpoint(self, endpoint: Endpoint) -> None:
+        """Add the endpoint, or replace it."""
+        ...
+
+    async def remove_endpoint(self, merchant: int, endpoint: int) -> None:
+        """Forget the endpoint, and what was yet to be told it; attempts stay."""
+        ...
+
+    async def attempts(self, query: AttemptQuery) -> Sequence[Attempt]:
+        """A page of attempts."""
+        ...
+
+    async def attempt(self, merchant: int, attempt: int) -> Attempt | None:
+        """One attempt."""
         ...

@@ -1,13 +1,16 @@
 """Change: everything one step makes true, as one value; stored whole or not at all."""
 
+from collections.abc import Iterator
+
 from msgspec.structs import replace
 
 from counterfoil.core.card import SealedCard
 from counterfoil.core.errors import Code
 from counterfoil.core.events import Event, Notice, event_of
 from counterfoil.core.ledger import Posting, postings
-from counterfoil.core.order import Operation, Order, Outcome
+from counterfoil.core.order import Kind, Operation, Order, Outcome
 from counterfoil.core.record import Record
+from counterfoil.core.timers import Timer
 
 
 class KeyUse(Record):
@@ -34,6 +37,7 @@ class Change(Record):
     marked: tuple[Operation, ...] = ()
     postings: tuple[Posting, ...] = ()
     notices: tuple[Notice, ...] = ()
+    timers: tuple[Timer, ...] = ()
     cards: tuple[SealedCard, ...] = ()
     key: KeyUse | None = None
     refiled: bool = False
@@ -50,34 +54,48 @@ def change(
 ) -> Change:
     """The change that leads to this order; derives its postings and notices."""
     entries: tuple[Posting, ...] = ()
-    told: list[tuple[Event, int | None]] = []
     for operation in closed:
         assert operation.outcome is not Outcome.PENDING
         entries += postings(operation)
-        told.append((event_of(operation), operation.id))
-    if order.closed is not None and not (born or closed or marked):
-        told.append((Event.ORDER_REJECTED, None))
-    before = 0
-    if told:
-        before = -len(closed)
-        for each in order.operations:
-            before += each.outcome is not Outcome.PENDING
+    notices = tuple(_notices(order, born=born, closed=closed, marked=marked))
+    told = notices[-1].sequence if notices else order.told
     return Change(
-        order=replace(order, version=order.version + 1),
+        order=replace(order, version=order.version + 1, told=told),
         expects=order.version,
         born=born,
         closed=closed,
         marked=marked,
         postings=entries,
-        notices=tuple(
-            [
-                Notice(order=order.id, sequence=before + place, event=event, operation=operation)
-                for place, (event, operation) in enumerate(told, start=1)
-            ]
-        ),
+        notices=notices,
         cards=cards,
         key=key,
     )
+
+
+def _notices(
+    order: Order,
+    *,
+    born: tuple[Operation, ...],
+    closed: tuple[Operation, ...],
+    marked: tuple[Operation, ...],
+) -> Iterator[Notice]:
+    """What the step tells the world, numbered on from what the order has told before."""
+    told: list[tuple[Event, int, int | None]] = []
+    for operation in closed:
+        assert operation.closed is not None
+        told.append((event_of(operation), operation.closed, operation.id))
+    if not told and not born:
+        told += [
+            (Event.PAYMENT_PENDING, operation.created, operation.id)
+            for operation in marked
+            if operation.kind is Kind.AUTHORIZE
+        ]
+        if order.closed_at is not None:
+            told.append((Event.ORDER_REJECTED, order.closed_at, None))
+        elif order.version == 0:
+            told.append((Event.ORDER_CREATED, order.created, None))
+    for sequence, (event, at, about) in enumerate(told, start=order.told + 1):
+        yield Notice(order=order.id, sequence=sequence, event=event, at=at, operation=about)
 
 
 def rejected(order: Order, code: Code, at: int) -> Order:

@@ -10,7 +10,9 @@ from counterfoil.core.record import Record
 class Event(StrEnum):
     """Something that happened to an order, in the past tense."""
 
+    ORDER_CREATED = "order.created"
     ORDER_REJECTED = "order.rejected"
+    PAYMENT_PENDING = "payment.pending"
     PAYMENT_AUTHORIZED = "payment.authorized"
     PAYMENT_FAILED = "payment.failed"
     ORDER_CHARGED = "order.charged"
@@ -37,11 +39,15 @@ _EVENTS: Final = {
 
 
 class Notice(Record):
-    """An event on its way to whoever wants to know; `sequence` counts the notices of one order."""
+    """An event on its way to whoever wants to know; `sequence` counts the notices of one order.
+
+    `at` is when it happened, in microseconds since 1970 UTC.
+    """
 
     order: int
     sequence: int
     event: Event
+    at: int
     operation: int | None = None
 
 

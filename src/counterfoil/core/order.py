@@ -193,12 +193,17 @@ class Location(Record):
 
 
 class Order(Record, dict=True):
-    """What a merchant asks a customer to pay. `version` counts the commits that made it."""
+    """What a merchant asks a customer to pay. `version` counts the commits that made it.
+
+    `told` counts the notices of it. `expires` is when it can no longer be paid, where that is so.
+    """
 
     merchant: int
     id: int
     amount: Money
     version: int = 0
+    told: int = 0
+    expires: int | None = None
     lines: tuple[Line, ...] = ()
     payments: tuple[Payment, ...] = ()
     reference: str | None = None

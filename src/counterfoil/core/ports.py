@@ -9,7 +9,8 @@ from enum import StrEnum
 from typing import Final, Protocol, TypeAlias
 
 from counterfoil.core.answers import Answer
-from counterfoil.core.card import Brand, Card, Cvv, Pan, SealedCard
+from counterfoil.core.callbacks import Outbox, SealedSecret
+from counterfoil.core.card import Brand, Card, Cvv, Pan, SealedCard, Secret
 from counterfoil.core.change import Change, KeyUse
 from counterfoil.core.ledger import Posting
 from counterfoil.core.merchant import Credential, Merchant
@@ -18,6 +19,7 @@ from counterfoil.core.order import Kind, Operation, Order, Outcome, Part, Recurr
 from counterfoil.core.rates import Rate
 from counterfoil.core.record import Record
 from counterfoil.core.rules import Standing, standing
+from counterfoil.core.timers import Timekeeper
 
 
 class Capability(StrEnum):
@@ -138,15 +140,8 @@ class Committed(StrEnum):
 
 ID_MAX: Final = 2**63 - 1
 FILTERS: Final = (
-    "reference",
-    "ip",
-    "bin",
-    "issuer_title",
-    "issuer_country",
-    "subtype",
-    "brand",
-    "standing",
-)
+    "reference", "ip", "bin", "issuer_title", "issuer_country", "subtype", "brand", "standing"
+)  # fmt: skip
 
 
 class Span(Record):
@@ -226,7 +221,7 @@ def projection(order: Order) -> tuple[str | None, ...]:
     )
 
 
-class Store(Protocol):
+class Store(Timekeeper, Outbox, Protocol):
     """Where the truth rests. Everything a change holds becomes durable together, or not at all."""
 
     async def commit(self, change: Change) -> Committed:
@@ -357,6 +352,14 @@ class Vault(Protocol):
 
     def open(self, merchant: int, card: SealedCard) -> Pan:
         """The plain number; raises `VaultError` where the ciphertext is not ours or was moved."""
+        ...
+
+    def seal_secret(self, owner: tuple[int, int], secret: Secret, since: int) -> SealedSecret:
+        """A secret of a merchant's endpoint (`owner`), as it may rest; in force from an instant."""
+        ...
+
+    def open_secret(self, owner: tuple[int, int], sealed: SealedSecret) -> Secret:
+        """The plain secret; raises `VaultError` as `open` does."""
         ...
 
     def hash_secret(self, secret: str) -> bytes:

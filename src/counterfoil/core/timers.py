@@ -4,8 +4,11 @@ There is at most one timer of a kind, subject and lane. Setting one that waits a
 where it is, but marks it as touched: who was at work on it then looks again.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
+from typing import Protocol
 
+from counterfoil.core.callbacks import Attempt
 from counterfoil.core.record import Record
 
 
@@ -35,10 +38,14 @@ class Timer(Record):
 
 
 class Claim(Record):
-    """A timer taken by one worker, and how often it has been tried; `touched` as it was then."""
+    """A timer as it rests. `holder` is who took it last: an id that the taker gave itself.
+
+    `tries` counts the failures since it last got on; `touched` how often it was set again.
+    """
 
     merchant: int
     timer: Timer
+    holder: int = 0
     touched: int = 0
     tries: int = 0
     parked: bool = False
@@ -46,9 +53,10 @@ class Claim(Record):
 
 
 class Settled(Record):
-    """What came of a claim: `again` is when it is due next, `parked` that nobody tries it again.
+    """What came of a claim. `again` is when it is due next; None: it is done, and is removed.
 
-    Neither: it is done and is removed, unless it was touched meanwhile.
+    `parked`: it is kept, but tried no more until it is set again. One that was touched meanwhile
+    is neither removed nor parked. `since` and `tries` are as it is to rest.
     """
 
     claim: Claim
@@ -57,3 +65,44 @@ class Settled(Record):
     since: int = 0
     tries: int = 0
     why: str | None = None
+
+
+class Want(Record):
+    """So many timers of a merchant's lane, if they are due."""
+
+    merchant: int
+    lane: int
+    limit: int
+
+
+class Timekeeper(Protocol):
+    """What a store does with timers, besides keeping those of a change."""
+
+    async def plant(self, merchant: int, timers: Sequence[Timer]) -> None:
+        """Set timers that no order's change causes."""
+        ...
+
+    async def claim(
+        self, wants: Sequence[Want], *, now: int, holder: int, until: int
+    ) -> Sequence[Claim]:
+        """Take what is due and nobody holds, the earliest first; it is the holder's till then."""
+        ...
+
+    async def settle(self, settled: Sequence[Settled], attempts: Sequence[Attempt]) -> None:
+        """Let go of claims, and keep the attempts made; a claim that another has taken stays his.
+
+        The attempts of one merchant's claim are kept with that claim, or not at all.
+        """
+        ...
+
+    async def let_go(self, merchant: int, worker: int) -> None:
+        """Let go of whatever the process of this number held: it has started anew."""
+        ...
+
+    async def timers(self, merchant: int, limit: int, *, parked: bool = False) -> Sequence[Claim]:
+        """A merchant's timers, those due first first; `parked`: only those tried no more."""
+        ...
+
+    async def next_due(self, merchant: int, now: int) -> int | None:
+        """When the next timer of a merchant is due that nobody holds now."""
+        ...

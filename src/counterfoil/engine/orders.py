@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from counterfoil.core.card import Card, Cvv, Pan, SealedCard, describe
 from counterfoil.core.change import KeyUse, change, rejected
 from counterfoil.core.errors import Code, Refused
+from counterfoil.core.history import as_of
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.money import Money
 from counterfoil.core.order import (
@@ -15,7 +16,6 @@ from counterfoil.core.order import (
     Kind,
     Line,
     Location,
-    Operation,
     Order,
     Outcome,
     Payment,
@@ -201,7 +201,9 @@ class Orders:
             order = await store.load(merchant.id, use.order)
             mine = [each for each in order.operations if each.key == once.key]
             if all(each.outcome is not Outcome.PENDING for each in mine):
-                return Done(order=as_of(order, use), operation=mine[-1] if mine else None)
+                ends = [each.closed for each in mine if each.closed]
+                then = as_of(order, max(ends)) if ends else order
+                return Done(order=then, operation=mine[-1] if mine else None)
             first = self._running.get((merchant.id, once.key))
             if first is not None and first is not waiting:
                 await asyncio.wait([first], timeout=limits.replay_poll_ms / 1000)
@@ -331,38 +333,3 @@ class Orders:
         if card is None or sealed is None:
             raise Refused(Code.NO_STORED_CARD)
         return card, sealed
-
-
-def reopened(operation: Operation) -> Operation:
-    """The operation as it was before its answer."""
-    return replace(
-        operation,
-        outcome=Outcome.PENDING,
-        closed=None,
-        decline=None,
-        code=None,
-        auth_code=None,
-        rrn=None,
-        arn=None,
-        trace_id=None,
-    )
-
-
-def as_of(order: Order, use: KeyUse) -> Order:
-    """The order as it stood when the request of that key was answered: later steps taken off."""
-    ends = [each.closed for each in order.operations if each.key == use.key and each.closed]
-    if not ends:
-        return order
-    end = max(ends)
-    payments = tuple(
-        replace(
-            payment,
-            log=tuple(
-                each if each.closed is None or each.closed <= end else reopened(each)
-                for each in payment.log
-                if each.created <= end
-            ),
-        )
-        for payment in order.payments
-    )
-    return replace(order, payments=payments)

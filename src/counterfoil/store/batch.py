@@ -76,7 +76,7 @@ def added(changes: Sequence[Change]) -> Iterator[tuple[Table | TableClause, list
     yield (
         t.notices,
         [
-            (change.order.merchant, notice.order, notice.sequence, notice.event, notice.operation)
+            rows.notice_row(change.order.merchant, notice)
             for change in changes
             for notice in change.notices
         ],
@@ -98,4 +98,13 @@ def closed(changes: Sequence[Change]) -> list[Row]:
         for change in changes
         for operation in (*change.closed, *change.marked)
         if operation not in change.born
+    ]
+
+
+def timers(changes: Sequence[Change]) -> list[Row]:
+    """The rows of timers that the changes set."""
+    return [
+        rows.timer_row(change.order.merchant, timer)
+        for change in changes
+        for timer in change.timers
     ]

@@ -61,7 +61,7 @@ def compiled(statement: ClauseElement) -> Query:
 def add(table: Table | TableClause, count: int) -> Query:
     """Insert up to so many rows, in the order of the table's columns."""
     columns = list(table.c)
-    v = _rows({c.name: c.type for c in columns}, count)
+    v = rows_of({c.name: c.type for c in columns}, count)
     there = next(iter(v.c)).is_not(None)
     return compiled(insert(table).from_select(columns, select(*v.c).where(there)))
 
@@ -75,7 +75,7 @@ def advance(count: int) -> Query:
     o = t.orders
     moved = ("merchant_id", "id", "version", "version", "standing", "body")
     named = ("merchant_id", "id", "expected", "version", "standing", "body")
-    v = _rows({name: o.c[like].type for name, like in zip(named, moved, strict=True)}, count)
+    v = rows_of({name: o.c[like].type for name, like in zip(named, moved, strict=True)}, count)
     return compiled(
         update(o)
         .values(version=v.c.version, standing=v.c.standing, body=v.c.body)
@@ -89,7 +89,7 @@ def close(count: int) -> Query:
     """Write up to so many operations once more. A row is merchant_id, id, outcome, body."""
     o = t.operations
     names = ("merchant_id", "id", "outcome", "body")
-    v = _rows({name: o.c[name].type for name in names}, count)
+    v = rows_of({name: o.c[name].type for name in names}, count)
     return compiled(
         update(o)
         .values(outcome=v.c.outcome, body=v.c.body)
@@ -339,7 +339,7 @@ def rates_on() -> Query:
 def used_keys(count: int) -> Query:
     """Which of up to so many idempotency keys have been used. A row is merchant_id, key."""
     k = t.keys
-    v = _rows({name: k.c[name].type for name in ("merchant_id", "key")}, count)
+    v = rows_of({name: k.c[name].type for name in ("merchant_id", "key")}, count)
     return compiled(
         select(k.c.merchant_id, k.c.key).join_from(
             v, k, and_(k.c.merchant_id == v.c.merchant_id, k.c.key == v.c.key)
@@ -365,7 +365,7 @@ def at(column: Column[Any], name: str) -> ColumnElement[bool]:
     return column == bindparam(name, type_=column.type)
 
 
-def _rows(shape: Mapping[str, TypeEngine[Any]], count: int) -> CTE:
+def rows_of(shape: Mapping[str, TypeEngine[Any]], count: int) -> CTE:
     """So many rows of parameters as a named table of such columns; rows of NULLs are nobody's."""
     columns: list[Column[Any]] = [Column(name, kind) for name, kind in shape.items()]
     rows: list[tuple[Any, ...]] = [

@@ -9,24 +9,30 @@ from typing import Any, Final
 
 import msgspec
 
+from counterfoil.core.callbacks import Attempt, Endpoint, Receipt
 from counterfoil.core.card import SealedCard
 from counterfoil.core.change import Change, KeyUse
+from counterfoil.core.events import Event, Notice
 from counterfoil.core.ledger import Account, Posting
 from counterfoil.core.merchant import Credential, Merchant
 from counterfoil.core.order import Operation, Order
 from counterfoil.core.ports import DataKey, projection
 from counterfoil.core.rates import Rate
+from counterfoil.core.record import Record
 from counterfoil.core.rules import standing
+from counterfoil.core.timers import Claim, Due, Timer
 
 Row = tuple[Any, ...]
 
 _encode: Final = msgspec.json.Encoder().encode
 _order: Final = msgspec.json.Decoder(Order).decode
 _operation: Final = msgspec.json.Decoder(Operation).decode
+_endpoint: Final = msgspec.json.Decoder(Endpoint).decode
+_receipt: Final = msgspec.json.Decoder(Receipt).decode
 _merchant: Final = msgspec.json.Decoder(Merchant).decode
 
 
-def body(record: Order | Operation | Merchant) -> str:
+def body(record: Record) -> str:
     """The record as JSON text."""
     return _encode(record).decode()
 
@@ -56,6 +62,24 @@ def close_row(merchant: int, operation: Operation) -> Row:
 def posting_row(merchant: int, posting: Posting) -> Row:
     """A row of postings."""
     return (merchant, posting.operation, posting.account, posting.currency, posting.minor)
+
+
+def notice_row(merchant: int, notice: Notice) -> Row:
+    """A row of notices."""
+    return (merchant, notice.order, notice.sequence, notice.event, notice.operation, notice.at)
+
+
+def timer_row(merchant: int, timer: Timer) -> Row:
+    """A row of timers, as one is set."""
+    key = (merchant, timer.kind, timer.subject, timer.lane)
+    return (*key, timer.due, timer.since, 0, 0, False, 0, 0, None)
+
+
+def attempt_row(attempt: Attempt) -> Row:
+    """A row of attempts."""
+    told = (attempt.endpoint, attempt.order, attempt.sequence, attempt.event)
+    receipt = body(attempt.receipt)
+    return (attempt.merchant, attempt.id, *told, attempt.receipt.delivered, receipt)
 
 
 def card_row(merchant: int, card: SealedCard) -> Row:
@@ -101,6 +125,45 @@ def read_posting(row: Sequence[Any]) -> Posting:
     """A posting from a row of postings."""
     _, operation, account, currency, minor = row[:5]
     return Posting(operation=operation, account=Account(account), currency=currency, minor=minor)
+
+
+def read_notice(row: Sequence[Any]) -> Notice:
+    """A notice from a row of notices."""
+    _, order, sequence, event, operation, at = row
+    return Notice(order=order, sequence=sequence, event=Event(event), operation=operation, at=at)
+
+
+def read_claim(row: Sequence[Any]) -> Claim:
+    """A timer from a row of timers."""
+    merchant, kind, subject, lane, due, since, touched, tries, parked, holder, _, why = row
+    return Claim(
+        merchant=merchant,
+        timer=Timer(kind=Due(kind), subject=subject, lane=lane, due=due, since=since),
+        holder=holder,
+        touched=touched,
+        tries=tries,
+        parked=bool(parked),
+        why=why,
+    )
+
+
+def read_endpoint(row: Sequence[Any]) -> Endpoint:
+    """The endpoint in the last column of a row."""
+    return _endpoint(row[-1])
+
+
+def read_attempt(row: Sequence[Any]) -> Attempt:
+    """An attempt from a row of attempts."""
+    merchant, number, endpoint, order, sequence, event, _, receipt = row
+    return Attempt(
+        id=number,
+        merchant=merchant,
+        endpoint=endpoint,
+        order=order,
+        sequence=sequence,
+        event=Event(event),
+        receipt=_receipt(receipt),
+    )
 
 
 def read_card(row: Sequence[Any]) -> SealedCard:

@@ -6,7 +6,7 @@ because the one of Debian 12 can corrupt a write-ahead log (fixed in 3.51.3).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -31,7 +31,7 @@ from counterfoil.core.ports import (
     projection,
 )
 from counterfoil.core.rates import Rate
-from counterfoil.store import batch, lists, migrate, queries, rows
+from counterfoil.store import agenda, batch, lists, migrate, queries, rows, timed
 from counterfoil.store import tables as t
 from counterfoil.store.migrate import StoreError
 from counterfoil.store.queries import Query
@@ -95,7 +95,8 @@ def _migrated(connection: apsw.Connection) -> tuple[str | None, str]:
     def climb() -> None:
         present = _step(connection)  # another process may have been quicker
         if present != t.HEAD:
-            connection.execute(migrate.steps("sqlite", present))
+            # A statement that gives rows (RETURNING) halts the text until they are fetched.
+            connection.execute(migrate.steps("sqlite", present)).fetchall()
 
     connection.set_busy_timeout(MIGRATING_MS)
     before = _step(connection)
@@ -114,7 +115,7 @@ def _step(connection: apsw.Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
-class SqliteStore:
+class SqliteStore(timed.TimedStore):
     """Implements `core.ports.Store`; each method is described there."""
 
     def __init__(self, path: Path) -> None:
@@ -174,11 +175,11 @@ class SqliteStore:
         query = queries.old_keys()
         given = query.bind(merchant=merchant, of=merchant, before=before, limit=KEYS_AT_ONCE)
 
-        def work() -> int:
-            _run(self._connection, [(query.sql, given)])
-            return self._connection.changes()
+        def work(connection: apsw.Connection) -> int:
+            connection.execute(query.sql, given)
+            return connection.changes()
 
-        while await self._writer.run_alone(work) == KEYS_AT_ONCE:
+        while await self._alter(work) == KEYS_AT_ONCE:
             pass  # payments go in between
 
     async def merchants(self) -> Sequence[Merchant]:
@@ -225,15 +226,15 @@ class SqliteStore:
         return [rows.read_data_key(row) for row in self._all(queries.everything(t.data_keys))]
 
     async def found_vault(self, keys: Sequence[DataKey]) -> Sequence[DataKey]:
-        def work() -> list[tuple[Any, ...]]:
+        def work(connection: apsw.Connection) -> list[tuple[Any, ...]]:
             every = queries.everything(t.data_keys).sql
-            if self._connection.execute(every).fetchone() is None:
+            if connection.execute(every).fetchone() is None:
                 for key in keys:
                     row = (key.id, key.wrapped, key.active)
-                    self._connection.execute(queries.put(t.data_keys).sql, row)
-            return self._connection.execute(every).fetchall()
+                    connection.execute(queries.put(t.data_keys).sql, row)
+            return connection.execute(every).fetchall()
 
-        found = await self._writer.run_alone(lambda: _transact(self._connection, work))
+        found = await self._alter(work)
         return [rows.read_data_key(row) for row in found]
 
     async def save_data_key(self, key: DataKey) -> None:
@@ -242,7 +243,7 @@ class SqliteStore:
     async def reseal(self, merchant: int, card: SealedCard) -> None:
         query = queries.reseal()
         given = query.bind(merchant=merchant, card=card.id, key=card.key, new_sealed=card.sealed)
-        await self._writer.run_alone(lambda: _run(self._connection, [(query.sql, given)]))
+        await self._alter(lambda connection: connection.execute(query.sql, given))
 
     async def every_card(self, merchant: int) -> AsyncIterator[SealedCard]:
         after = 0
@@ -266,6 +267,10 @@ class SqliteStore:
         self._near.close()
         self._connection.close()
 
+    def _alter(self, work: Callable[[apsw.Connection], Result]) -> Awaitable[Result]:
+        connection = self._connection
+        return self._writer.run_alone(lambda: _transact(connection, lambda: work(connection)))
+
     def _one(self, query: Query, **given: object) -> tuple[Any, ...] | None:
         return self._near.execute(query.sql, query.bind(**given)).fetchone()
 
@@ -283,9 +288,8 @@ class SqliteStore:
         return await asyncio.get_running_loop().run_in_executor(self._pool, act)
 
     async def _put(self, table: Any, found: Sequence[rows.Row]) -> None:
-        query = queries.put(table)
-        work = [(query.sql, row) for row in found]
-        await self._writer.run_alone(lambda: _run(self._connection, work))
+        sql = queries.put(table).sql
+        await self._alter(lambda connection: [connection.execute(sql, row) for row in found])
 
     def _write(self, changes: Sequence[Change]) -> Sequence[Verdict]:
         """Commit what can be committed; a change that breaks a constraint is tried alone."""
@@ -325,6 +329,8 @@ class SqliteStore:
                 self._connection.execute(queries.add(table, size).sql, given)
         for size, given in batch.packed(batch.closed(done)):
             self._connection.execute(queries.close(size).sql, given)
+        for size, given in batch.packed(batch.timers(done)):
+            self._connection.execute(agenda.plant(size).sql, given)
         self._project(done)
         return verdicts
 
@@ -386,11 +392,3 @@ def _transact(connection: apsw.Connection, work: Callable[[], Result]) -> Result
             connection.execute("ROLLBACK")
         raise
     return result
-
-
-def _run(connection: apsw.Connection, statements: Sequence[tuple[str, rows.Row]]) -> None:
-    def work() -> None:
-        for sql, given in statements:
-            connection.execute(sql, given)
-
-    _transact(connection, work)

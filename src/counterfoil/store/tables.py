@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from counterfoil.core.ports import FILTERS
 
-HEAD: Final = "0001"  # the migration that makes this schema; a test holds the two together
+HEAD: Final = "0002"  # the migration that makes this schema; a test holds the two together
 metadata: Final = MetaData()
 
 merchants: Final = Table(
@@ -127,6 +127,49 @@ notices: Final = Table(
     Column("sequence", Integer, primary_key=True),
     Column("event", String(40), nullable=False),
     Column("operation_id", BigInteger),
+    Column("at", BigInteger, nullable=False, server_default="0"),
+)
+
+# What is due is found by lane: the timers of one address never stand in the way of another's.
+timers: Final = Table(
+    "timers",
+    metadata,
+    Column("merchant_id", BigInteger, primary_key=True),
+    Column("kind", String(20), primary_key=True),
+    Column("subject", BigInteger, primary_key=True),
+    Column("lane", BigInteger, primary_key=True),
+    Column("due", BigInteger, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("touched", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("parked", Boolean, nullable=False),
+    Column("holder", BigInteger, nullable=False),
+    Column("held_until", BigInteger, nullable=False),
+    Column("why", String(200)),
+    Index("timers_due", "merchant_id", "lane", "parked", "due"),
+)
+
+endpoints: Final = Table(
+    "endpoints",
+    metadata,
+    Column("merchant_id", BigInteger, primary_key=True),
+    Column("id", BigInteger, primary_key=True),
+    Column("body", Text, nullable=False),
+)
+
+attempts: Final = Table(
+    "attempts",
+    metadata,
+    Column("merchant_id", BigInteger, primary_key=True),
+    Column("id", BigInteger, primary_key=True),
+    Column("endpoint_id", BigInteger, nullable=False),
+    Column("order_id", BigInteger, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("event", String(40), nullable=False),
+    Column("delivered", Boolean, nullable=False),
+    Column("receipt", Text, nullable=False),
+    Index("attempts_endpoint", "merchant_id", "endpoint_id", "id"),
+    Index("attempts_order", "merchant_id", "order_id", "id"),
 )
 
 cards: Final = Table(

@@ -1,8 +1,8 @@
 """A store in memory, by the same contract as the durable ones (`tests/contract/test_stores.py`).
 
 It keeps values, and nothing awaits between a check and the write that relies on it, so that a
-commit is as atomic here as in a database. What a real store only writes (postings, notices) is
-open to tests as plain attributes.
+commit is as atomic here as in a database. What a real store only writes (postings, notices) is open
+to tests as plain attributes.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from counterfoil.core.card import SealedCard
 from counterfoil.core.change import Change, KeyUse
 from counterfoil.core.errors import Code, Refused
-from counterfoil.core.events import Notice
 from counterfoil.core.ledger import Posting
 from counterfoil.core.merchant import Credential, Merchant
 from counterfoil.core.order import Client, Order, Outcome
@@ -27,18 +26,19 @@ from counterfoil.core.ports import (
     projection,
 )
 from counterfoil.core.rates import Rate
+from counterfoil.testing.timed import TimedMemory
 
 
-class MemoryStore:
+class MemoryStore(TimedMemory):
     """A `Store` that forgets everything when it is gone; for tests and trials.
 
     `commits` counts the changes that were DONE.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.commits = 0
         self.postings: list[tuple[int, Posting]] = []
-        self.notices: list[tuple[int, Notice]] = []
         self._orders: dict[tuple[int, int], Order] = {}
         self._operations: dict[tuple[int, int], Listed] = {}
         self._cards: dict[tuple[int, int], SealedCard] = {}
@@ -72,7 +72,8 @@ class MemoryStore:
         if change.key is not None:
             self._keys[merchant, change.key.key] = change.key
         self.postings += [(merchant, posting) for posting in change.postings]
-        self.notices += [(merchant, notice) for notice in change.notices]
+        self.notices_told += [(merchant, notice) for notice in change.notices]
+        await self.plant(merchant, change.timers)
         self.commits += 1
         return Committed.DONE
 

@@ -7,7 +7,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from counterfoil.core.card import Pan, SealedCard
+from counterfoil.core.callbacks import SealedSecret
+from counterfoil.core.card import Pan, SealedCard, Secret
 from counterfoil.core.merchant import Merchant, Pricing
 from counterfoil.core.order import id_at
 from counterfoil.core.ports import Clock, VaultError
@@ -76,6 +77,18 @@ class MemoryVault:
         if owner != f"{merchant}:{card.id}":
             raise VaultError("sealed for another merchant or card")
         return Pan(number)
+
+    def seal_secret(self, owner: tuple[int, int], secret: Secret, since: int) -> SealedSecret:
+        """The secret in reverse, with whose it is."""
+        sealed = f"{owner}{since}:{secret.reveal()[::-1]}".encode()
+        return SealedSecret(key=1, sealed=sealed, since=since)
+
+    def open_secret(self, owner: tuple[int, int], sealed: SealedSecret) -> Secret:
+        """The secret again; raises `VaultError` where it was moved."""
+        whose, _, turned = sealed.sealed.decode().partition(":")
+        if whose != f"{owner}{sealed.since}":
+            raise VaultError("sealed for another endpoint")
+        return Secret(turned[::-1])
 
     def hash_secret(self, secret: str) -> bytes:
         """A hash without a key."""

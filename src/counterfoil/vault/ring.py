@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from counterfoil.core.card import NUMBER, Pan, SealedCard
+from counterfoil.core.callbacks import SealedSecret
+from counterfoil.core.card import NUMBER, Pan, SealedCard, Secret
 from counterfoil.core.ports import DataKey, VaultError
 from counterfoil.vault.master import KEY_BYTES, MasterKey
 
@@ -36,6 +37,7 @@ MERCHANT_KEYS_MAX: Final = 4096  # of about 100 bytes each; one left out is deri
 PAN: Final = b"counterfoil pan 1"
 FINGERPRINT: Final = b"counterfoil card fingerprint 1"
 SECRET: Final = b"counterfoil api secret 1"
+ENDPOINT: Final = b"counterfoil endpoint secret 1"
 
 
 class Sealer(NamedTuple):
@@ -106,42 +108,61 @@ class KeyRing:
         """
         if not isinstance(pan, Pan) or NUMBER.fullmatch(number := pan.reveal()) is None:
             raise VaultError("only a card number is sealed")
-        if self._seals_left <= 0:
-            raise VaultError("the data key is used up: rotate data keys")
-        self._seals_left -= 1
-        assert self._sealer is not None
-        plain, place = number.encode(), PAN + PLACE.pack(merchant, card)
-        nonce = self._nonce()
-        return SealedCard(
-            id=card,
-            key=self._sealer.id,
-            sealed=self._sealer.header + nonce + self._sealer.cipher.encrypt(nonce, plain, place),
-            fingerprint=self._fingerprint(merchant, plain),
-        )
+        plain = number.encode()
+        key, sealed = self._seal(plain, PAN + PLACE.pack(merchant, card))
+        fingerprint = self._fingerprint(merchant, plain)
+        return SealedCard(id=card, key=key, sealed=sealed, fingerprint=fingerprint)
 
     def open(self, merchant: int, card: SealedCard) -> Pan:
         """The plain number.
 
         Raises `VaultError` where the ciphertext was changed or moved, or its key is not here.
         """
-        sealed, body = card.sealed, HEADER.size + NONCE_BYTES
-        if len(sealed) <= body + TAG_BYTES:
-            raise VaultError(f"card {card.id}: the ciphertext is cut short")
-        version, key = HEADER.unpack_from(sealed)
-        if version != VERSION:
-            raise VaultError(f"card {card.id}: sealed in an unknown form")
-        if key != card.key or key not in self._ciphers:
-            raise VaultError(f"card {card.id}: its data key is not in the ring")
         place = PAN + PLACE.pack(merchant, card.id)
-        try:
-            plain = self._ciphers[key].decrypt(sealed[HEADER.size : body], sealed[body:], place)
-        except InvalidTag as why:
-            raise VaultError(f"card {card.id}: the ciphertext was changed or moved") from why
-        return Pan(plain.decode())
+        return Pan(self._open(card.key, card.sealed, place, f"card {card.id}").decode())
+
+    def seal_secret(self, owner: tuple[int, int], secret: Secret, since: int) -> SealedSecret:
+        """A secret of a merchant's endpoint (`owner`), as it may rest; in force from an instant.
+
+        Raises `VaultError` where the key has been used 2**28 times in this process.
+        """
+        place = ENDPOINT + PLACE.pack(*owner) + since.to_bytes(8)
+        key, sealed = self._seal(secret.reveal().encode(), place)
+        return SealedSecret(key=key, sealed=sealed, since=since)
+
+    def open_secret(self, owner: tuple[int, int], sealed: SealedSecret) -> Secret:
+        """The plain secret; raises `VaultError` as `open` does."""
+        place = ENDPOINT + PLACE.pack(*owner) + sealed.since.to_bytes(8)
+        what = f"a secret of endpoint {owner[1]}"
+        return Secret(self._open(sealed.key, sealed.sealed, place, what).decode())
 
     def hash_secret(self, secret: str) -> bytes:
         """HMAC-SHA-256 of an API secret; compare with `hmac.compare_digest`."""
         return hmac.digest(self._secret_key, secret.encode(), "sha256")
+
+    def _seal(self, plain: bytes, place: bytes) -> tuple[int, bytes]:
+        """The key that seals now, and what it makes of the text at that place."""
+        if self._seals_left <= 0:
+            raise VaultError("the data key is used up: rotate data keys")
+        self._seals_left -= 1
+        sealer = self._sealer
+        assert sealer is not None
+        nonce = self._nonce()
+        return sealer.id, sealer.header + nonce + sealer.cipher.encrypt(nonce, plain, place)
+
+    def _open(self, named: int, sealed: bytes, place: bytes, what: str) -> bytes:
+        body = HEADER.size + NONCE_BYTES
+        if len(sealed) <= body + TAG_BYTES:
+            raise VaultError(f"{what}: the ciphertext is cut short")
+        version, key = HEADER.unpack_from(sealed)
+        if version != VERSION:
+            raise VaultError(f"{what}: sealed in an unknown form")
+        if key != named or key not in self._ciphers:
+            raise VaultError(f"{what}: its data key is not in the ring")
+        try:
+            return self._ciphers[key].decrypt(sealed[HEADER.size : body], sealed[body:], place)
+        except InvalidTag as why:
+            raise VaultError(f"{what}: the ciphertext was changed or moved") from why
 
     def _nonce(self) -> bytes:
         """Twelve random bytes, fetched by the thousand: each fetch lets other threads run first."""

@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from counterfoil.core.callbacks import Endpoint
 from counterfoil.core.card import SealedCard
 from counterfoil.core.ports import DataKey, Store
 from counterfoil.core.record import Record
@@ -30,7 +31,7 @@ class Progress(Record):
 async def rotate(
     store: Store, master: MasterKey, *, new_key: int | None = None, batch: int = BATCH
 ) -> AsyncIterator[Progress]:
-    """Make data key `new_key` (an id) the one that seals, and seal every card again under it.
+    """Make data key `new_key` (an id) the one that seals, and seal everything again under it.
 
     The first report comes when the key is durable and no card has been touched: a caller whose
     other processes serve meanwhile waits there until they have learned it (`KeyRing.learn`). Then
@@ -50,6 +51,8 @@ async def rotate(
                 resealed=progress.resealed + len(stale),
             )
             yield progress
+        for endpoint in await store.endpoints(merchant.id):
+            await _reseal_secrets(store, ring, endpoint)
 
 
 async def rotate_master(store: Store, old: MasterKey, new: MasterKey) -> int:
@@ -97,3 +100,15 @@ async def _reseal(store: Store, ring: KeyRing, merchant: int, cards: list[Sealed
     for outcome in await asyncio.gather(*writes, return_exceptions=True):
         if outcome is not None:
             raise outcome
+
+
+async def _reseal_secrets(store: Store, ring: KeyRing, endpoint: Endpoint) -> None:
+    owner = (endpoint.merchant, endpoint.id)
+    if any(each.key != ring.sealing_key for each in endpoint.secrets):
+        sealed = tuple(
+            replace(
+                ring.seal_secret(owner, ring.open_secret(owner, each), each.since), until=each.until
+            )
+            for each in endpoint.secrets
+        )
+        await store.save_endpoint(replace(endpoint, secrets=sealed))

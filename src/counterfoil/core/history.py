@@ -1,0 +1,38 @@
+"""What an order was at an earlier instant: later steps taken off."""
+
+from msgspec.structs import replace
+
+from counterfoil.core.order import Operation, Order, Outcome
+
+
+def as_of(order: Order, instant: int) -> Order:
+    """The order as it stood right after that instant (microseconds since 1970 UTC)."""
+    payments = tuple(
+        replace(
+            payment,
+            log=tuple(
+                each if each.closed is None or each.closed <= instant else reopened(each)
+                for each in payment.log
+                if each.created <= instant
+            ),
+        )
+        for payment in order.payments
+    )
+    if order.closed_at is not None and order.closed_at > instant:
+        return replace(order, payments=payments, closed=None, closed_at=None)
+    return replace(order, payments=payments)
+
+
+def reopened(operation: Operation) -> Operation:
+    """The operation as it was before its answer."""
+    return replace(
+        operation,
+        outcome=Outcome.PENDING,
+        closed=None,
+        decline=None,
+        code=None,
+        auth_code=None,
+        rrn=None,
+        arn=None,
+        trace_id=None,
+    )

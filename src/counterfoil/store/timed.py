@@ -1,0 +1,157 @@
+"""What the embedded store does with timers, and with what the world was told of.
+
+`SqliteStore` is this and more; a class of its own only because a file should be read in one go.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, TypeVar
+
+import apsw
+
+from counterfoil.core.callbacks import Attempt, AttemptQuery, Endpoint
+from counterfoil.core.events import Notice
+from counterfoil.core.timers import Claim, Settled, Timer, Want
+from counterfoil.store import agenda, queries, rows
+from counterfoil.store import tables as t
+from counterfoil.store.queries import Query
+
+WHY_MAX: Final = 200  # characters of a reason
+Result = TypeVar("Result")
+Work = Callable[[apsw.Connection], Result]
+
+
+class TimedStore:
+    """Implements `core.timers.Timekeeper` and `core.callbacks.Outbox`, described there."""
+
+    def _alter(self, work: Work[Result]) -> Awaitable[Result]:
+        """The result of work on the writing connection, in a transaction of its own."""
+        raise NotImplementedError
+
+    def _all(self, query: Query, **given: object) -> list[tuple[Any, ...]]:
+        """Rows that are read where they are asked for."""
+        raise NotImplementedError
+
+    async def plant(self, merchant: int, timers: Sequence[Timer]) -> None:
+        sql = agenda.plant(1).sql
+
+        def work(connection: apsw.Connection) -> None:
+            for timer in timers:
+                connection.execute(sql, rows.timer_row(merchant, timer))
+
+        await self._alter(work)
+
+    async def claim(
+        self, wants: Sequence[Want], *, now: int, holder: int, until: int
+    ) -> Sequence[Claim]:
+        known = agenda.any_due()
+        due = [
+            want
+            for want in wants
+            if self._all(known, merchant=want.merchant, lane=want.lane, now=now, limit=1)
+        ]
+        if not due:
+            return ()
+        query = agenda.claim()
+
+        def work(connection: apsw.Connection) -> list[tuple[Any, ...]]:
+            found: list[tuple[Any, ...]] = []
+            for want in due:
+                whose = {"merchant": want.merchant, "whose": want.merchant, "lane": want.lane}
+                took = {"new_holder": holder, "new_until": until}
+                given = query.bind(**whose, **took, now=now, limit=want.limit)
+                found += connection.execute(query.sql, given)
+            return found
+
+        claims = [rows.read_claim(row) for row in await self._alter(work)]
+        return sorted(claims, key=lambda claim: claim.timer.due)
+
+    async def settle(self, settled: Sequence[Settled], attempts: Sequence[Attempt]) -> None:
+        add = agenda.add_attempt()
+
+        def work(connection: apsw.Connection) -> None:
+            for attempt in attempts:
+                connection.execute(add.sql, rows.attempt_row(attempt))
+            for each in settled:
+                _settle(connection, each)
+
+        await self._alter(work)
+
+    async def let_go(self, merchant: int, worker: int) -> None:
+        query = agenda.let_go()
+        given = query.bind(merchant=merchant, worker=worker, byte=0xFF, nobody=0)
+        await self._alter(lambda connection: connection.execute(query.sql, given))
+
+    async def timers(self, merchant: int, limit: int, *, parked: bool = False) -> Sequence[Claim]:
+        found = self._all(agenda.timers_of(parked=parked), merchant=merchant, limit=limit)
+        return [rows.read_claim(row) for row in found]
+
+    async def next_due(self, merchant: int, now: int) -> int | None:
+        due: int | None = self._all(agenda.next_due(), merchant=merchant, now=now)[0][0]
+        return due
+
+    async def notices(self, merchant: int, order: int, since: int) -> Sequence[Notice]:
+        found = self._all(agenda.notices(), merchant=merchant, order=order, since=since)
+        return [rows.read_notice(row) for row in found]
+
+    async def endpoints(self, merchant: int) -> Sequence[Endpoint]:
+        found = self._all(agenda.endpoints(), merchant=merchant)
+        return [rows.read_endpoint(row) for row in found]
+
+    async def save_endpoint(self, endpoint: Endpoint) -> None:
+        row = (endpoint.merchant, endpoint.id, rows.body(endpoint))
+        query = queries.put(t.endpoints)
+        await self._alter(lambda connection: connection.execute(query.sql, row))
+
+    async def remove_endpoint(self, merchant: int, endpoint: int) -> None:
+        forget, empty = agenda.remove_endpoint(), agenda.empty_lane()
+
+        def work(connection: apsw.Connection) -> None:
+            connection.execute(forget.sql, forget.bind(merchant=merchant, id=endpoint))
+            connection.execute(empty.sql, empty.bind(merchant=merchant, lane=endpoint))
+
+        await self._alter(work)
+
+    async def attempts(self, query: AttemptQuery) -> Sequence[Attempt]:
+        given = {
+            name: value
+            for name, value in (
+                ("endpoint_id", query.endpoint),
+                ("order_id", query.order),
+                ("delivered", query.delivered),
+            )
+            if value is not None
+        }
+        bounds = {"merchant": query.merchant, "before": query.before, "limit": query.limit}
+        found = self._all(agenda.attempts(*given), **bounds, **given)
+        return [rows.read_attempt(row) for row in found]
+
+    async def attempt(self, merchant: int, attempt: int) -> Attempt | None:
+        bounds = {"merchant": merchant, "before": 2**63 - 1, "limit": 1}
+        found = self._all(agenda.attempts("id"), **bounds, id=attempt)
+        return rows.read_attempt(found[0]) if found else None
+
+
+def _settle(connection: apsw.Connection, settled: Settled) -> None:
+    """Remove, park or put back one timer; one that was touched meanwhile is only put back."""
+    claim, timer = settled.claim, settled.claim.timer
+    mine = {
+        "merchant_id": claim.merchant,
+        "kind": timer.kind,
+        "subject": timer.subject,
+        "lane": timer.lane,
+        "holder": claim.holder,
+    }
+    rests = {
+        "new_due": timer.due if settled.again is None else settled.again,
+        "new_since": settled.since,
+        "new_tries": settled.tries,
+        "new_why": settled.why and settled.why[:WHY_MAX],
+    }
+    if settled.again is None:
+        query = agenda.park() if settled.parked else agenda.remove()
+        given = query.bind(**mine, **rests, touched=claim.touched)
+        connection.execute(query.sql, given)
+        if connection.changes():
+            return
+    query = agenda.again()
+    connection.execute(query.sql, query.bind(**mine, **rests))

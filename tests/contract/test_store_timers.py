@@ -11,7 +11,7 @@ from counterfoil.core.callbacks import Attempt, AttemptQuery, Endpoint, Receipt,
 from counterfoil.core.change import change
 from counterfoil.core.events import Event
 from counterfoil.core.ports import Committed, Store
-from counterfoil.core.timers import Claim, Due, Settled, Timer, Want
+from counterfoil.core.timers import Due, Errand, Settled, Timer, Want
 
 pytestmark = pytest.mark.anyio
 
@@ -22,12 +22,12 @@ def timer(subject: int = 7, due: int = 100, lane: int = 0, since: int = 1) -> Ti
     return Timer(kind=Due.DELIVER, subject=subject, due=due, lane=lane, since=since)
 
 
-async def claim(store: Store, now: int, *, holder: int = 256, lane: int = 0) -> list[Claim]:
+async def claim(store: Store, now: int, *, holder: int = 256, lane: int = 0) -> list[Errand]:
     wants = [Want(merchant=1, lane=lane, limit=10)]
     return list(await store.claim(wants, now=now, holder=holder, until=now + LEASE))
 
 
-async def one(store: Store, now: int, holder: int = 256) -> Claim:
+async def one(store: Store, now: int, holder: int = 256) -> Errand:
     (found,) = await claim(store, now, holder=holder)
     return found
 
@@ -91,9 +91,9 @@ async def test_who_comes_back_late_changes_nothing(store: Store) -> None:
     await store.plant(1, [timer()])
     late = await one(store, 100)
     await one(store, 100 + LEASE, holder=512)
-    await store.settle([Settled(claim=late)], [])
-    await store.settle([Settled(claim=late, again=900)], [])
-    await store.settle([Settled(claim=late, parked=True)], [])
+    await store.settle([Settled(errand=late)], [])
+    await store.settle([Settled(errand=late, again=900)], [])
+    await store.settle([Settled(errand=late, parked=True)], [])
     (rests,) = await store.timers(1, 10)
     assert (rests.holder, rests.timer.due, rests.parked) == (512, 100, False)
 
@@ -101,7 +101,7 @@ async def test_who_comes_back_late_changes_nothing(store: Store) -> None:
 async def test_what_is_done_is_removed(store: Store) -> None:
     await store.plant(1, [timer(1), timer(2)])
     first, second = await claim(store, 100)
-    await store.settle([Settled(claim=first)], [])
+    await store.settle([Settled(errand=first)], [])
     assert [each.timer for each in await store.timers(1, 10)] == [second.timer]
 
 
@@ -109,17 +109,17 @@ async def test_what_was_touched_meanwhile_is_not_removed_but_due_again(store: St
     await store.plant(1, [timer(since=1)])
     found = await one(store, 100)
     await store.plant(1, [timer(due=105, since=4)])
-    await store.settle([Settled(claim=found, since=4)], [])
+    await store.settle([Settled(errand=found, since=4)], [])
     again = await one(store, 105)
     assert (again.timer.since, again.touched, again.tries) == (4, 1, 0)
-    await store.settle([Settled(claim=again)], [])
+    await store.settle([Settled(errand=again)], [])
     assert await store.timers(1, 10) == []
 
 
 async def test_what_failed_is_due_later_and_says_why(store: Store) -> None:
     await store.plant(1, [timer()])
     found = await one(store, 100)
-    await store.settle([Settled(claim=found, again=160, since=2, tries=1, why="x" * 300)], [])
+    await store.settle([Settled(errand=found, again=160, since=2, tries=1, why="x" * 300)], [])
     assert await claim(store, 159) == []
     again = await one(store, 160)
     assert (again.timer.since, again.tries) == (2, 1)
@@ -130,7 +130,7 @@ async def test_what_failed_is_due_later_and_says_why(store: Store) -> None:
 async def test_a_timer_set_again_keeps_its_time(store: Store) -> None:
     await store.plant(1, [timer()])
     found = await one(store, 100)
-    await store.settle([Settled(claim=found, again=500, since=1, tries=3)], [])
+    await store.settle([Settled(errand=found, again=500, since=1, tries=3)], [])
     await store.plant(1, [timer(due=110, since=2)])
     (rests,) = await store.timers(1, 10)
     assert (rests.timer.due, rests.timer.since, rests.tries, rests.touched) == (500, 1, 3, 1)
@@ -139,7 +139,7 @@ async def test_a_timer_set_again_keeps_its_time(store: Store) -> None:
 async def test_what_is_parked_is_not_claimed_until_it_is_set_again(store: Store) -> None:
     await store.plant(1, [timer(1), timer(2, due=900)])
     found = await one(store, 100)
-    await store.settle([Settled(claim=found, parked=True, since=1, tries=9, why="gone")], [])
+    await store.settle([Settled(errand=found, parked=True, since=1, tries=9, why="gone")], [])
     assert await claim(store, 800) == []
     (parked,) = await store.timers(1, 10, parked=True)
     assert (parked.timer.subject, parked.why, parked.tries) == (1, "gone", 9)
@@ -153,7 +153,7 @@ async def test_what_was_touched_meanwhile_is_not_parked(store: Store) -> None:
     await store.plant(1, [timer()])
     found = await one(store, 100)
     await store.plant(1, [timer(due=105)])
-    await store.settle([Settled(claim=found, parked=True, since=1)], [])
+    await store.settle([Settled(errand=found, parked=True, since=1)], [])
     assert len(await claim(store, 105)) == 1
 
 
@@ -229,7 +229,7 @@ def attempt(number: int, *, endpoint: int = 5, order: int = 7, status: int = 200
 async def test_attempts_are_kept_with_what_came_of_the_claim(store: Store) -> None:
     await store.plant(1, [timer()])
     made = [attempt(1), attempt(2, endpoint=6, status=500), attempt(3, order=8)]
-    await store.settle([Settled(claim=await one(store, 100))], made)
+    await store.settle([Settled(errand=await one(store, 100))], made)
     everything = AttemptQuery(merchant=1, limit=10)
     assert list(await store.attempts(everything)) == made[::-1]
     assert list(await store.attempts(replace(everything, endpoint=6))) == [made[1]]

@@ -8,21 +8,31 @@ from typing import Final, NoReturn, TypeAlias
 from msgspec.structs import replace
 
 from counterfoil.core.answers import Answer
-from counterfoil.core.card import Cvv, Pan
+from counterfoil.core.callbacks import Endpoint
+from counterfoil.core.card import Cvv, Pan, Secret
 from counterfoil.core.change import Change
 from counterfoil.core.errors import Refused
+from counterfoil.core.events import Event
 from counterfoil.core.merchant import Merchant, Terminal
 from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Operation, Order
 from counterfoil.core.ports import Capability, Committed, Inquiry, Instruction
 from counterfoil.core.rules import Bucket, Command, position
+from counterfoil.core.schedule import SECOND_US
+from counterfoil.core.timers import Due
+from counterfoil.engine.audience import Audience
+from counterfoil.engine.deliver import Desk as Outgoing
 from counterfoil.engine.orders import Draft, NewCard, Orders
 from counterfoil.engine.perform import Done, Engine, Limits, Once
+from counterfoil.engine.pump import Pump
 from counterfoil.engine.resolve import Resolved, resolve
+from counterfoil.engine.timed import kinds
 from counterfoil.testing import (
     FakeClock,
+    FakeCourier,
     MemoryStore,
     MemoryVault,
+    PlainForm,
     Script,
     ScriptedAcquirer,
     SerialIds,
@@ -111,6 +121,7 @@ class Desk:
         self.store = Meddled()
         self.vault = MemoryVault()
         self.host = host
+        self.courier = FakeCourier()
         self.limits = limits
         self.merchant = merchant
         self.restart()
@@ -127,6 +138,64 @@ class Desk:
         )
         self.orders = Orders(self.engine)
         self.host.listen(self.engine.receive)
+        self.audience = Audience(self.store, {"plain": PlainForm()}, self.clock)
+        self.engine.audience = self.audience
+        table = kinds(
+            self.engine,
+            Outgoing(
+                store=self.store,
+                vault=self.vault,
+                clock=self.clock,
+                ids=self.ids,
+                audience=self.audience,
+                courier=self.courier,
+                turn=nothing,
+            ),
+        )
+        self.pump = Pump(
+            store=self.store,
+            clock=self.clock,
+            ids=self.ids,
+            kinds=table,
+            lanes=self.audience.lanes,
+        )
+        self.engine.nudge = self.pump.nudge
+
+    async def listens(self, *events: Event, number: int = 9, secrets: int = 1) -> Endpoint:
+        """The merchant's endpoint of that number, with so many secrets in force."""
+        owner, since = (self.merchant.id, number), self.clock.now()
+        sealed = [
+            self.vault.seal_secret(owner, Secret(f"s{number}.{each}"), since + each)
+            for each in range(secrets)
+        ]
+        endpoint = Endpoint(
+            merchant=self.merchant.id,
+            id=number,
+            wire="plain",
+            url=f"https://shop.example/{number}",
+            created=since,
+            events=events,
+            secrets=tuple(sealed),
+        )
+        await self.store.save_endpoint(endpoint)
+        self.audience.forget(self.merchant.id)
+        return endpoint
+
+    async def later(self, seconds: int) -> None:
+        """Let time pass, with every timer on the way."""
+        await self.pump.walk(self.clock.now() + seconds * SECOND_US, self.clock.reach)
+
+    def told(self, number: int = 9) -> list[str]:
+        """What was posted to that endpoint, without the order's id."""
+        return [
+            callback.body.decode().partition("_")[2].partition("_")[2]
+            for url, callback in self.courier.posts
+            if url.endswith(f"/{number}")
+        ]
+
+    async def timers(self) -> list[Due]:
+        """The kinds of the timers that wait, those due first first."""
+        return [each.timer.kind for each in await self.store.timers(self.merchant.id, 100)]
 
     async def authorize(self, once: Once | None = None, **draft: object) -> Done:
         """An order of 100.00 EUR, authorized; a second later than what was before."""

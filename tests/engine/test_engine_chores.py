@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from tests.engine.desk import Desk, once, open_desk
+from tests.engine.desk import Crash, Desk, die, once, open_desk
 
 from counterfoil.core.order import Outcome
+from counterfoil.core.timers import Due
 from counterfoil.engine.chores import GRACE_S, Chore, chores, run
 from counterfoil.engine.perform import Limits
-from counterfoil.testing import unknown
 
 pytestmark = pytest.mark.anyio
 
@@ -28,22 +28,30 @@ async def run_until(
         await running
 
 
-async def waiting() -> Desk:
-    desk = await open_desk(unknown(), limits=Limits(acquirer_ms=2_000))
-    await desk.authorize()
+async def crashed() -> Desk:
+    """A gateway that died while the acquirer was asked: nothing says so but the operation."""
+    desk = await open_desk(limits=Limits(acquirer_ms=2_000))
+    desk.host.sending.append(die)
+    with pytest.raises(Crash):
+        await desk.authorize()
+    desk.restart()
     return desk
 
 
-async def test_what_waits_longer_than_anything_running_can_is_resolved() -> None:
-    desk = await waiting()
+async def test_what_waits_longer_than_anything_running_can_is_given_a_timer() -> None:
+    desk = await crashed()
     chore, _ = chores(desk.engine)
     assert chore.name == "resolve"
     desk.clock.advance(2 + GRACE_S)
     await chore.work()
-    assert (await desk.only()).operations[-1].outcome is Outcome.PENDING
+    assert await desk.timers() == []
     desk.clock.advance(0, microseconds=10)  # each id it was made with is a microsecond later
     await chore.work()
-    assert (await desk.only()).operations[-1].outcome is Outcome.FAILED
+    assert await desk.timers() == [Due.RESOLVE]
+    await chore.work()
+    await desk.pump.run_due()
+    assert (await desk.only()).operations[-1].outcome is Outcome.APPROVED
+    assert Due.RESOLVE not in await desk.timers()
 
 
 async def test_every_chore_runs_and_runs_again() -> None:

@@ -25,7 +25,12 @@ class Terminal(Record):
 
 
 class Merchant(Record):
-    """A merchant and its settings; `settings` holds those of single wires as `wire.name` pairs."""
+    """A merchant and its settings; `settings` holds those of single wires as `wire.name` pairs.
+
+    `charge_after_s`: what is authorized is charged by itself after so many seconds.
+    `authorization_days`: when an authorization lapses, where the schemes' own terms are not to hold
+    (0: never).
+    """
 
     id: int
     name: str
@@ -38,6 +43,8 @@ class Merchant(Record):
     cvv_required: bool = True
     holder_required: bool = True
     auto_charge: bool = False
+    charge_after_s: int | None = None
+    authorization_days: int | None = None
     multiple_charges: bool = False
     credit_enabled: bool = True
     settings: tuple[str, ...] = ()

@@ -37,7 +37,7 @@ class Timer(Record):
     since: int = 0
 
 
-class Claim(Record):
+class Errand(Record):
     """A timer as it rests. `holder` is who took it last: an id that the taker gave itself.
 
     `tries` counts the failures since it last got on; `touched` how often it was set again.
@@ -53,13 +53,13 @@ class Claim(Record):
 
 
 class Settled(Record):
-    """What came of a claim. `again` is when it is due next; None: it is done, and is removed.
+    """What came of an errand. `again` is when it is due next; None: it is done, and is removed.
 
     `parked`: it is kept, but tried no more until it is set again. One that was touched meanwhile
     is neither removed nor parked. `since` and `tries` are as it is to rest.
     """
 
-    claim: Claim
+    errand: Errand
     again: int | None = None
     parked: bool = False
     since: int = 0
@@ -78,20 +78,22 @@ class Want(Record):
 class Timekeeper(Protocol):
     """What a store does with timers, besides keeping those of a change."""
 
-    async def plant(self, merchant: int, timers: Sequence[Timer]) -> None:
-        """Set timers that no order's change causes."""
+    async def plant(
+        self, merchant: int, timers: Sequence[Timer], *, unless_there: bool = False
+    ) -> None:
+        """Set timers that no order's change causes; or only those that are not there yet."""
         ...
 
     async def claim(
         self, wants: Sequence[Want], *, now: int, holder: int, until: int
-    ) -> Sequence[Claim]:
+    ) -> Sequence[Errand]:
         """Take what is due and nobody holds, the earliest first; it is the holder's till then."""
         ...
 
     async def settle(self, settled: Sequence[Settled], attempts: Sequence[Attempt]) -> None:
-        """Let go of claims, and keep the attempts made; a claim that another has taken stays his.
+        """Let go of errands, and keep the attempts made; one that another has taken stays his.
 
-        The attempts of one merchant's claim are kept with that claim, or not at all.
+        The attempts of one errand are kept with it, or not at all.
         """
         ...
 
@@ -99,7 +101,7 @@ class Timekeeper(Protocol):
         """Let go of whatever the process of this number held: it has started anew."""
         ...
 
-    async def timers(self, merchant: int, limit: int, *, parked: bool = False) -> Sequence[Claim]:
+    async def timers(self, merchant: int, limit: int, *, parked: bool = False) -> Sequence[Errand]:
         """A merchant's timers, those due first first; `parked`: only those tried no more."""
         ...
 

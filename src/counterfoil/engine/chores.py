@@ -1,12 +1,16 @@
-"""One table of periodic work: what runs, how often. A failing chore is told of and runs again."""
+"""One table of periodic work: what runs, how often. A failing chore is told of and runs again.
+
+What is due at an instant of its own is a timer (`engine/timed.py` has their table).
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
-from counterfoil.core.order import instant_of
+from counterfoil.core.order import id_at, instant_of
+from counterfoil.core.timers import Due, Timer
 from counterfoil.engine.perform import Engine
-from counterfoil.engine.resolve import Resolved, resolve, worker_of
+from counterfoil.engine.resolve import RUN, Resolved, resolve, worker_of
 
 SECOND_US: Final = 1_000_000
 KEYS_KEPT_US: Final = 24 * 3600 * SECOND_US  # a repeat later than a day is a new request
@@ -38,15 +42,33 @@ def chores(engine: Engine, *, started: int | None = None) -> Sequence[Chore]:
         if forsaken is not None:
             before, worker, forsaken = instant_of(forsaken), worker_of(forsaken), None
             return sure(await resolve(engine, before=before, worker=worker))
-        age_us = engine.limits.acquirer_ms * 1000 + GRACE_S * SECOND_US
-        return sure(await resolve(engine, before=engine.clock.now() - age_us))
+        await forgotten(engine)
+        return None
 
     async def old_keys() -> object:
         for merchant in await engine.store.merchants():
             await engine.store.forget_keys(merchant.id, engine.clock.now() - KEYS_KEPT_US)
         return None
 
-    return (Chore("resolve", 5, unanswered), Chore("keys", 3600, old_keys))
+    return (Chore("resolve", 30, unanswered), Chore("keys", 3600, old_keys))
+
+
+async def forgotten(engine: Engine) -> None:
+    """Set a timer for each old operation without an answer that has none, as after a crash."""
+    age_us = engine.limits.acquirer_ms * 1000 + GRACE_S * SECOND_US
+    now = engine.clock.now()
+    for merchant in await engine.store.merchants():
+        after = 0
+        while waiting := await engine.store.pending(
+            merchant.id, id_at(now - age_us), RUN, after=after
+        ):
+            after = waiting[-1].operation.id
+            timers = [
+                Timer(kind=Due.RESOLVE, subject=each.operation.id, due=now, since=each.order)
+                for each in waiting
+            ]
+            await engine.store.plant(merchant.id, timers, unless_there=True)
+            engine.nudge([(merchant.id, 0)])
 
 
 def sure(resolved: Resolved) -> Resolved:

@@ -23,7 +23,7 @@ from counterfoil.core.order import (
     Relation,
     Secure3d,
 )
-from counterfoil.core.ports import CardData, Committed
+from counterfoil.core.ports import CardData
 from counterfoil.core.record import Record
 from counterfoil.core.rules import Command, Standing, standing
 from counterfoil.engine.perform import Done, Engine, KeyTakenError, Once
@@ -267,11 +267,8 @@ class Orders:
         key = None
         if once is not None:
             key = KeyUse(key=once.key, fingerprint=once.fingerprint, order=order.id, used=now)
-        made = change(closed, cards=cards, key=key)
-        verdict = await self.engine.store.commit(made)
-        if verdict is Committed.DUPLICATE:
-            raise KeyTakenError
-        assert verdict is Committed.DONE  # its number is new
+        made = await self.engine.commit(closed, lambda order: change(order, cards=cards, key=key))
+        assert made is not None
         return Done(order=made.order)
 
     def _prepare(

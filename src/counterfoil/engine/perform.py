@@ -8,11 +8,12 @@ Where another step came first the store answers Stale: the order is loaded and d
 crash anywhere leaves at worst a pending operation, which `engine/resolve.py` closes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Final, assert_never
 
 import structlog
+from msgspec.structs import replace
 
 from counterfoil.core import rules
 from counterfoil.core.answers import Answer, Approved, Declined, Unknown
@@ -20,6 +21,7 @@ from counterfoil.core.card import SealedCard, expired
 from counterfoil.core.change import Change, KeyUse, change
 from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code, Refused
+from counterfoil.core.later import timers_after
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Operation, Order, Outcome, Payment, instant_of
@@ -40,10 +42,14 @@ from counterfoil.core.rates import find as find_rate
 from counterfoil.core.rates import pairs
 from counterfoil.core.record import Record
 from counterfoil.core.rules import Command
+from counterfoil.core.schedule import SECOND_US
+from counterfoil.core.timers import Due, Timer
 from counterfoil.engine.ability import demand
+from counterfoil.engine.audience import Audience
 from counterfoil.engine.instruct import instruct, reversal
 from counterfoil.engine.limit import within
 
+ASKED_AFTER_S: Final = 5  # an answer may still be on its way
 TRIES_MAX: Final = 100  # times one step is decided anew; more callers than that wait on one order
 Choose = Callable[[Order], Command]
 
@@ -100,6 +106,8 @@ class Engine:
         self.ids = ids
         self.limits = limits or Limits()
         self.running: set[int] = set()  # operations on their way: the resolver leaves them alone
+        self.audience: Audience | None = None  # where nobody is told, notices only rest
+        self.nudge: Callable[[Iterable[tuple[int, int]]], None] = _nobody
 
     async def perform(
         self, merchant: Merchant, order: int, choose: Choose, once: Once | None = None
@@ -132,7 +140,7 @@ class Engine:
             demand(self.acquirer(merchant, payment.terminal), begun, born)
             return change(begun, born=(born,), cards=cards, key=key)
 
-        begun = await self._commit(order, decide)
+        begun = await self.commit(order, decide)
         assert begun is not None
         return begun.order, begun.born[0]
 
@@ -147,20 +155,30 @@ class Engine:
 
         Whatever goes wrong from here on leaves it pending: money may have moved.
         """
-        unanswered = Done(order=order, operation=operation)
+        done = None
         try:
             answer = await self._answer(merchant, order, operation, card)
-            if isinstance(answer, Unknown):
-                return unanswered
-            done = await self.finish(merchant, order, operation.id, answer)
+            if not isinstance(answer, Unknown):
+                done = await self.finish(merchant, order, operation.id, answer)
         except Refused:
-            return unanswered
+            pass
         except Exception:  # noqa: BLE001 (an edge: it stays pending, and the log says why)
             structlog.get_logger().exception("an operation stays without answer", order=order.id)
-            return unanswered
         finally:
             self.running.discard(operation.id)
+        if done is None:
+            await self._seek_later(order, operation)
+            return Done(order=order, operation=operation)
         return await self.go_on(merchant, done)
+
+    async def _seek_later(self, order: Order, operation: Operation) -> None:
+        """Have the acquirer asked what became of it; what a crash forgets is found by a chore."""
+        due = self.clock.now() + ASKED_AFTER_S * SECOND_US
+        timer = Timer(kind=Due.RESOLVE, subject=operation.id, due=due, since=order.id)
+        try:
+            await self.store.plant(order.merchant, [timer])
+        except Exception:  # noqa: BLE001 (an edge: the caller is to get what stands in any case)
+            structlog.get_logger().exception("a timer could not be set", order=order.id)
 
     async def go_on(self, merchant: Merchant, done: Done) -> Done:
         """Carry out what began when an operation closed, if anything did."""
@@ -217,16 +235,17 @@ class Engine:
             if finished is None:
                 return None
             after, closed = finished
+            timers = timers_after(merchant, after, closed)
             if terms is None or closed.outcome is not Outcome.APPROVED:
-                return change(after, closed=(closed,))
+                return replace(change(after, closed=(closed,)), timers=timers)
             following = Command(kind=Kind.CHARGE, final=final, key=closed.key)
             try:
                 then, born = rules.begin(after, following, stamp=self.ids.next(), terms=terms)
             except Refused:  # it stays authorized, and may be charged when it can be
-                return change(after, closed=(closed,))
+                return replace(change(after, closed=(closed,)), timers=timers)
             return change(then, born=(born,), closed=(closed,))
 
-        made = await self._commit(order, decide)
+        made = await self.commit(order, decide)
         if made is None:
             now = await self.store.load(order.merchant, order.id)
             found = last_of(now, operation)
@@ -288,21 +307,22 @@ class Engine:
             marked = rules.doubt(order, operation)
             return None if marked is None else change(marked[0], marked=(marked[1],))
 
-        made = await self._commit(order, decide)
+        made = await self.commit(order, decide)
         if made is not None:
             return made.order
         now = await self.store.load(order.merchant, order.id)
         _, was = rules.find(now, operation)
         return now if was.outcome is Outcome.PENDING else None
 
-    async def _commit(
-        self, order: Order, decide: Callable[[Order], Change | None]
-    ) -> Change | None:
+    async def commit(self, order: Order, decide: Callable[[Order], Change | None]) -> Change | None:
         """Decide and commit, again and again while others come first; None: nothing to do."""
         for _ in range(TRIES_MAX):
             made = decide(order)
             if made is None:
                 return None
+            if made.notices and self.audience is not None:
+                told = await self.audience.timers(order.merchant, made.notices)
+                made = replace(made, timers=made.timers + told)
             born = {operation.id for operation in made.born}
             self.running |= born
             verdict = None
@@ -313,6 +333,8 @@ class Engine:
                     self.running -= born
             match verdict:
                 case Committed.DONE:
+                    if made.timers:
+                        self.nudge([(order.merchant, timer.lane) for timer in made.timers])
                     return made
                 case Committed.DUPLICATE:
                     raise KeyTakenError
@@ -321,6 +343,10 @@ class Engine:
                 case _:
                     assert_never(verdict)
         raise Refused(Code.BUSY)
+
+
+def _nobody(_: Iterable[tuple[int, int]]) -> None:
+    """Nobody waits for timers in this process."""
 
 
 def believed(answer: Answer, reference: int, amount: Money) -> Answer:

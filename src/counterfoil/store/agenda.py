@@ -52,6 +52,13 @@ def plant(count: int) -> Query:
 
 
 @cache
+def plant_new() -> Query:
+    """Set a timer unless it is there; parameters are the table's columns."""
+    statement = upsert(t.timers).values({c.name: bindparam(c.name) for c in t.timers.c})
+    return compiled(statement.on_conflict_do_nothing())
+
+
+@cache
 def claim() -> Query:
     """Take some of a lane's timers that are due, not parked, and held by nobody."""
     timers = t.timers

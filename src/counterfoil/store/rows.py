@@ -20,7 +20,7 @@ from counterfoil.core.ports import DataKey, projection
 from counterfoil.core.rates import Rate
 from counterfoil.core.record import Record
 from counterfoil.core.rules import standing
-from counterfoil.core.timers import Claim, Due, Timer
+from counterfoil.core.timers import Due, Errand, Timer
 
 Row = tuple[Any, ...]
 
@@ -133,10 +133,10 @@ def read_notice(row: Sequence[Any]) -> Notice:
     return Notice(order=order, sequence=sequence, event=Event(event), operation=operation, at=at)
 
 
-def read_claim(row: Sequence[Any]) -> Claim:
+def read_errand(row: Sequence[Any]) -> Errand:
     """A timer from a row of timers."""
     merchant, kind, subject, lane, due, since, touched, tries, parked, holder, _, why = row
-    return Claim(
+    return Errand(
         merchant=merchant,
         timer=Timer(kind=Due(kind), subject=subject, lane=lane, due=due, since=since),
         holder=holder,

@@ -10,7 +10,7 @@ import apsw
 
 from counterfoil.core.callbacks import Attempt, AttemptQuery, Endpoint
 from counterfoil.core.events import Notice
-from counterfoil.core.timers import Claim, Settled, Timer, Want
+from counterfoil.core.timers import Errand, Settled, Timer, Want
 from counterfoil.store import agenda, queries, rows
 from counterfoil.store import tables as t
 from counterfoil.store.queries import Query
@@ -31,8 +31,10 @@ class TimedStore:
         """Rows that are read where they are asked for."""
         raise NotImplementedError
 
-    async def plant(self, merchant: int, timers: Sequence[Timer]) -> None:
-        sql = agenda.plant(1).sql
+    async def plant(
+        self, merchant: int, timers: Sequence[Timer], *, unless_there: bool = False
+    ) -> None:
+        sql = (agenda.plant_new() if unless_there else agenda.plant(1)).sql
 
         def work(connection: apsw.Connection) -> None:
             for timer in timers:
@@ -42,7 +44,7 @@ class TimedStore:
 
     async def claim(
         self, wants: Sequence[Want], *, now: int, holder: int, until: int
-    ) -> Sequence[Claim]:
+    ) -> Sequence[Errand]:
         known = agenda.any_due()
         due = [
             want
@@ -62,8 +64,8 @@ class TimedStore:
                 found += connection.execute(query.sql, given)
             return found
 
-        claims = [rows.read_claim(row) for row in await self._alter(work)]
-        return sorted(claims, key=lambda claim: claim.timer.due)
+        errands = [rows.read_errand(row) for row in await self._alter(work)]
+        return sorted(errands, key=lambda errand: errand.timer.due)
 
     async def settle(self, settled: Sequence[Settled], attempts: Sequence[Attempt]) -> None:
         add = agenda.add_attempt()
@@ -81,9 +83,9 @@ class TimedStore:
         given = query.bind(merchant=merchant, worker=worker, byte=0xFF, nobody=0)
         await self._alter(lambda connection: connection.execute(query.sql, given))
 
-    async def timers(self, merchant: int, limit: int, *, parked: bool = False) -> Sequence[Claim]:
+    async def timers(self, merchant: int, limit: int, *, parked: bool = False) -> Sequence[Errand]:
         found = self._all(agenda.timers_of(parked=parked), merchant=merchant, limit=limit)
-        return [rows.read_claim(row) for row in found]
+        return [rows.read_errand(row) for row in found]
 
     async def next_due(self, merchant: int, now: int) -> int | None:
         due: int | None = self._all(agenda.next_due(), merchant=merchant, now=now)[0][0]
@@ -133,13 +135,13 @@ class TimedStore:
 
 def _settle(connection: apsw.Connection, settled: Settled) -> None:
     """Remove, park or put back one timer; one that was touched meanwhile is only put back."""
-    claim, timer = settled.claim, settled.claim.timer
+    errand, timer = settled.errand, settled.errand.timer
     mine = {
-        "merchant_id": claim.merchant,
+        "merchant_id": errand.merchant,
         "kind": timer.kind,
         "subject": timer.subject,
         "lane": timer.lane,
-        "holder": claim.holder,
+        "holder": errand.holder,
     }
     rests = {
         "new_due": timer.due if settled.again is None else settled.again,
@@ -149,7 +151,7 @@ def _settle(connection: apsw.Connection, settled: Settled) -> None:
     }
     if settled.again is None:
         query = agenda.park() if settled.parked else agenda.remove()
-        given = query.bind(**mine, **rests, touched=claim.touched)
+        given = query.bind(**mine, **rests, touched=errand.touched)
         connection.execute(query.sql, given)
         if connection.changes():
             return

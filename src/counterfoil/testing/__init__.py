@@ -6,13 +6,16 @@ merchant: the store forgets, the vault hides nothing.
 """
 
 from counterfoil.testing.acquirer import Script, ScriptedAcquirer, approve, decline, unknown
+from counterfoil.testing.courier import FakeCourier, PlainForm
 from counterfoil.testing.store import MemoryStore
 from counterfoil.testing.world import FakeClock, MemoryVault, SerialIds, demo_merchant
 
 __all__ = [
     "FakeClock",
+    "FakeCourier",
     "MemoryStore",
     "MemoryVault",
+    "PlainForm",
     "Script",
     "ScriptedAcquirer",
     "SerialIds",

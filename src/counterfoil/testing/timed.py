@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from counterfoil.core.callbacks import Attempt, AttemptQuery, Endpoint
 from counterfoil.core.events import Notice
-from counterfoil.core.timers import Claim, Due, Settled, Timer, Want
+from counterfoil.core.timers import Due, Errand, Settled, Timer, Want
 
 Place = tuple[int, Due, int, int]
 
@@ -16,55 +16,57 @@ class TimedMemory:
 
     def __init__(self) -> None:
         self.notices_told: list[tuple[int, Notice]] = []
-        self._timers: dict[Place, tuple[Claim, int]] = {}
+        self._timers: dict[Place, tuple[Errand, int]] = {}
         self._endpoints: dict[tuple[int, int], Endpoint] = {}
         self._attempts: dict[tuple[int, int], Attempt] = {}
 
-    async def plant(self, merchant: int, timers: Sequence[Timer]) -> None:
+    async def plant(
+        self, merchant: int, timers: Sequence[Timer], *, unless_there: bool = False
+    ) -> None:
         """Set timers; one that waits is touched, one that is parked is due again."""
         for timer in timers:
             place = (merchant, timer.kind, timer.subject, timer.lane)
-            claim, held = self._timers.get(place, (None, 0))
-            if claim is None:
-                claim = Claim(merchant=merchant, timer=timer)
-            else:
-                claim = replace(claim, touched=claim.touched + 1)
-                if claim.parked:
-                    due = replace(claim.timer, due=timer.due)
-                    claim = replace(claim, parked=False, tries=0, timer=due)
-            self._timers[place] = (claim, held)
+            errand, held = self._timers.get(place, (None, 0))
+            if errand is None:
+                errand = Errand(merchant=merchant, timer=timer)
+            elif not unless_there:
+                errand = replace(errand, touched=errand.touched + 1)
+                if errand.parked:
+                    due = replace(errand.timer, due=timer.due)
+                    errand = replace(errand, parked=False, tries=0, timer=due)
+            self._timers[place] = (errand, held)
 
     async def claim(
         self, wants: Sequence[Want], *, now: int, holder: int, until: int
-    ) -> Sequence[Claim]:
+    ) -> Sequence[Errand]:
         """Take what is due and nobody holds, the earliest first."""
-        taken: list[Claim] = []
+        taken: list[Errand] = []
         for want in wants:
             free = [
-                (place, claim)
-                for place, (claim, held) in self._timers.items()
+                (place, errand)
+                for place, (errand, held) in self._timers.items()
                 if (place[0], place[3]) == (want.merchant, want.lane)
-                and not claim.parked
-                and claim.timer.due <= now
+                and not errand.parked
+                and errand.timer.due <= now
                 and held <= now
             ]
             free.sort(key=lambda found: found[1].timer.due)
-            for place, claim in free[: want.limit]:
-                mine = replace(claim, holder=holder)
+            for place, errand in free[: want.limit]:
+                mine = replace(errand, holder=holder)
                 self._timers[place] = (mine, until)
                 taken.append(mine)
-        return sorted(taken, key=lambda claim: claim.timer.due)
+        return sorted(taken, key=lambda errand: errand.timer.due)
 
     async def settle(self, settled: Sequence[Settled], attempts: Sequence[Attempt]) -> None:
-        """Let go of claims and keep the attempts."""
+        """Let go of errands and keep the attempts."""
         self._attempts |= {(each.merchant, each.id): each for each in attempts}
         for each in settled:
-            timer = each.claim.timer
-            place = (each.claim.merchant, timer.kind, timer.subject, timer.lane)
+            timer = each.errand.timer
+            place = (each.errand.merchant, timer.kind, timer.subject, timer.lane)
             now, _ = self._timers.get(place, (None, 0))
-            if now is None or now.holder != each.claim.holder:
+            if now is None or now.holder != each.errand.holder:
                 continue
-            untouched = now.touched == each.claim.touched
+            untouched = now.touched == each.errand.touched
             if each.again is None and not each.parked and untouched:
                 del self._timers[place]
                 continue
@@ -80,25 +82,25 @@ class TimedMemory:
 
     async def let_go(self, merchant: int, worker: int) -> None:
         """Free what the process of that number held."""
-        for place, (claim, _) in list(self._timers.items()):
-            if place[0] == merchant and claim.holder & 0xFF == worker:
-                self._timers[place] = (claim, 0)
+        for place, (errand, _) in list(self._timers.items()):
+            if place[0] == merchant and errand.holder & 0xFF == worker:
+                self._timers[place] = (errand, 0)
 
-    async def timers(self, merchant: int, limit: int, *, parked: bool = False) -> Sequence[Claim]:
+    async def timers(self, merchant: int, limit: int, *, parked: bool = False) -> Sequence[Errand]:
         """A merchant's timers, those due first first."""
         found = [
-            claim
-            for place, (claim, _) in self._timers.items()
-            if place[0] == merchant and (claim.parked or not parked)
+            errand
+            for place, (errand, _) in self._timers.items()
+            if place[0] == merchant and (errand.parked or not parked)
         ]
-        return sorted(found, key=lambda claim: claim.timer.due)[:limit]
+        return sorted(found, key=lambda errand: errand.timer.due)[:limit]
 
     async def next_due(self, merchant: int, now: int) -> int | None:
         """When the next timer is due that nobody holds."""
         found = [
-            claim.timer.due
-            for place, (claim, held) in self._timers.items()
-            if place[0] == merchant and not claim.parked and held <= now
+            errand.timer.due
+            for place, (errand, held) in self._timers.items()
+            if place[0] == merchant and not errand.parked and held <= now
         ]
         return min(found, default=None)
 

@@ -37,6 +37,10 @@ class FakeClock:
         assert step >= 0, "a clock moves forward"
         self._now += step
 
+    def reach(self, instant: int) -> None:
+        """Move forward to an instant."""
+        self.advance(0, microseconds=instant - self._now)
+
 
 MICROSECOND = 1 << 8  # in an id
 

@@ -1,0 +1,46 @@
+"""What an operation that has closed causes later: an automatic charge, the end of a reservation.
+
+An authorization lives as long as its scheme lets it; then nobody can charge it any more, and what
+is left of it is given back. Source: the lives that processors publish, by scheme and by who began
+the payment (specification "standards", 7.5).
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from counterfoil.core.card import Brand
+from counterfoil.core.merchant import Merchant
+from counterfoil.core.order import Kind, Operation, Order, Outcome, Payment
+from counterfoil.core.schedule import SECOND_US
+from counterfoil.core.timers import Due, Timer
+
+DAY_S: Final = 24 * 3600
+LIFE_DAYS: Final[Mapping[Brand, int]] = {Brand.VISA: 10, Brand.MASTERCARD: 30}
+LIFE_OTHERS_DAYS: Final = 7
+LIFE_UNATTENDED_DAYS: Final = 5  # a payment of the merchant's own initiative, on a stored card
+
+
+def timers_after(merchant: Merchant, order: Order, closed: Operation) -> tuple[Timer, ...]:
+    """The timers that an operation sets when it closes."""
+    if closed.kind is not Kind.AUTHORIZE or closed.outcome is not Outcome.APPROVED:
+        return ()
+    assert closed.closed is not None
+    found: tuple[Timer, ...] = ()
+    if merchant.charge_after_s is not None and not closed.charge_next:
+        due = closed.closed + merchant.charge_after_s * SECOND_US
+        found += (Timer(kind=Due.CHARGE, subject=order.id, due=due),)
+    days = life_days(merchant, order.payments[-1])
+    if days:
+        due = closed.closed + days * DAY_S * SECOND_US
+        found += (Timer(kind=Due.RELEASE, subject=closed.id, due=due, since=order.id),)
+    return found
+
+
+def life_days(merchant: Merchant, payment: Payment) -> int:
+    """How long an authorization of the payment can be charged, in days; 0: for ever."""
+    if merchant.authorization_days is not None:
+        return merchant.authorization_days
+    if payment.recurring is not None and not payment.recurring.first:
+        return LIFE_UNATTENDED_DAYS
+    brand = payment.card.brand if payment.card else None
+    return LIFE_OTHERS_DAYS if brand is None else LIFE_DAYS.get(brand, LIFE_OTHERS_DAYS)

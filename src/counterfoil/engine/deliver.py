@@ -1,0 +1,128 @@
+"""The outbox to callbacks: a notice at a time, in order within an order and endpoint.
+
+At least once: what a crash leaves unrecorded is posted again with the same id and body. A notice
+shows the order as it stood when it happened, signed with the secrets in force then.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple
+
+import structlog
+from msgspec.structs import replace
+
+from counterfoil.core.callbacks import GONE, Attempt, Courier, Endpoint, Told
+from counterfoil.core.events import Notice
+from counterfoil.core.history import as_of
+from counterfoil.core.ports import Clock, Ids, Store, Vault
+from counterfoil.core.schedule import SECOND_US
+from counterfoil.core.timers import Errand, Settled
+from counterfoil.engine.audience import Audience
+from counterfoil.engine.pump import Worked, park, put_off
+
+SLOW_DOWN: Final = frozenset({429, 503})
+
+
+class Desk(NamedTuple):
+    """What delivery needs: the store, the keys, the time, who is told, and who carries it.
+
+    `turn` is waited for before each post, so that callbacks leave payments their way. `base` is
+    the public address of the API, where one is configured.
+    """
+
+    store: Store
+    vault: Vault
+    clock: Clock
+    ids: Ids
+    audience: Audience
+    courier: Courier
+    turn: Callable[[], Awaitable[None]]
+    base: str | None = None
+
+
+async def deliver(desk: Desk, errand: Errand) -> Worked:
+    """Post the first notice that an endpoint has not had yet."""
+    endpoint = await _endpoint(desk, errand)
+    if endpoint is None:
+        return Worked(Settled(errand=errand))
+    if endpoint.off is not None:
+        return park(errand, f"switched off: {endpoint.off}", errand.tries)
+    waiting = await desk.store.notices(errand.merchant, errand.timer.subject, errand.timer.since)
+    wanted = desk.audience.wanted(endpoint, waiting)
+    if not wanted:
+        after = waiting[-1].sequence + 1 if waiting else errand.timer.since
+        return Worked(Settled(errand=errand, since=after))
+    attempt = await post(desk, endpoint, wanted[0])
+    worked = await _worked(desk, endpoint, errand, attempt)
+    if not attempt.receipt.delivered:
+        return worked
+    settled = replace(worked.settled, since=wanted[0].sequence + 1)
+    if len(wanted) > 1:
+        settled = replace(settled, again=desk.clock.now(), since=wanted[1].sequence)
+    return worked._replace(settled=settled)
+
+
+async def resend(desk: Desk, errand: Errand) -> Worked:
+    """Make an attempt again, whatever came of it."""
+    endpoint = await _endpoint(desk, errand)
+    before = await desk.store.attempt(errand.merchant, errand.timer.subject)
+    if endpoint is None or before is None:
+        return Worked(Settled(errand=errand))
+    notices = await desk.store.notices(errand.merchant, before.order, before.sequence)
+    attempt = await post(desk, endpoint, notices[0])
+    return await _worked(desk, endpoint, errand, attempt)
+
+
+async def post(desk: Desk, endpoint: Endpoint, notice: Notice) -> Attempt:
+    """Post one notice to one endpoint, now."""
+    await desk.turn()
+    form = desk.audience.forms[endpoint.wire]
+    order = await desk.store.load(endpoint.merchant, notice.order)
+    owner = (endpoint.merchant, endpoint.id)
+    told = Told(
+        endpoint=endpoint,
+        notice=notice,
+        order=as_of(order, notice.at),
+        secrets=tuple(desk.vault.open_secret(owner, e) for e in endpoint.signing(notice.at)),
+        now=desk.clock.now(),
+        base=desk.base,
+    )
+    number = desk.ids.next()
+    receipt = await desk.courier.post(endpoint.url, form.callback(told))
+    return Attempt(
+        id=number,
+        merchant=endpoint.merchant,
+        endpoint=endpoint.id,
+        order=notice.order,
+        sequence=notice.sequence,
+        event=notice.event,
+        receipt=receipt,
+    )
+
+
+async def _endpoint(desk: Desk, errand: Errand) -> Endpoint | None:
+    for endpoint in await desk.audience.of(errand.merchant):
+        if endpoint.id == errand.timer.lane:
+            return endpoint
+    return None
+
+
+async def _worked(desk: Desk, endpoint: Endpoint, errand: Errand, attempt: Attempt) -> Worked:
+    """What is to become of the timer after an attempt."""
+    receipt = attempt.receipt
+    if receipt.delivered:
+        return Worked(Settled(errand=errand), (attempt,))
+    if receipt.status == GONE:
+        await desk.store.save_endpoint(replace(endpoint, off="the address answered 410 Gone"))
+        desk.audience.forget(endpoint.merchant)
+        structlog.get_logger().warning("an endpoint is switched off", endpoint=endpoint.id)
+        return park(errand, "410 Gone", errand.tries)._replace(attempts=(attempt,))
+    held = receipt.status in SLOW_DOWN and receipt.retry_after_s
+    worked = put_off(
+        errand,
+        desk.audience.forms[endpoint.wire].schedule,
+        receipt.why or f"status {receipt.status}",
+        now=desk.clock.now(),
+        chance=desk.ids.next(),
+        hold_us=(held or 0) * SECOND_US,
+    )
+    return worked._replace(attempts=(attempt,))

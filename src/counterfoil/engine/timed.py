@@ -1,0 +1,127 @@
+"""What timers do: sessions end, charges fall due, authorizations lapse, answers are sought.
+
+Each may run twice or late: it looks at the order as it is, and does only what still makes sense.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
+
+from counterfoil.core import rules
+from counterfoil.core.change import Change, change, rejected
+from counterfoil.core.errors import Code, Refused
+from counterfoil.core.merchant import Merchant
+from counterfoil.core.order import Kind, Order, Outcome
+from counterfoil.core.ports import Listed
+from counterfoil.core.rules import Command, Standing
+from counterfoil.core.schedule import Schedule
+from counterfoil.core.timers import Due, Errand, Settled
+from counterfoil.engine import pump
+from counterfoil.engine.deliver import Desk, deliver, resend
+from counterfoil.engine.perform import Engine
+from counterfoil.engine.pump import NotYetError, Worked
+from counterfoil.engine.resolve import settle
+
+ASKING: Final = Schedule(  # for a minute, a quarter of an hour, a day and three days more
+    pauses_s=(5,) * 12 + (30,) * 28 + (600,) * 138 + (3600,) * 72
+)
+TRYING: Final = Schedule(pauses_s=(5, 30, 60, 300, 900, 3600) + (6 * 3600,) * 12)
+PASSING: Final = frozenset({Code.BUSY, Code.STORE_UNAVAILABLE})
+HELD: Final = frozenset({Standing.AUTHORIZED})
+
+
+def kinds(engine: Engine, desk: Desk) -> Mapping[Due, pump.Kind]:
+    """The table of timers: what each kind does, and when it is tried again.
+
+    Of callbacks: where the fault is ours. One that an address does not take is tried again by the
+    schedule of its form.
+    """
+    # fmt: off
+    return {
+        Due.EXPIRE:  pump.Kind(partial(expire, engine),  TRYING),
+        Due.CHARGE:  pump.Kind(partial(charge, engine),  TRYING),
+        Due.RELEASE: pump.Kind(partial(release, engine), TRYING),
+        Due.RESOLVE: pump.Kind(partial(seek, engine),    ASKING),
+        Due.DELIVER: pump.Kind(partial(deliver, desk),   TRYING),
+        Due.RESEND:  pump.Kind(partial(resend, desk),    TRYING),
+    }
+    # fmt: on
+
+
+async def expire(engine: Engine, errand: Errand) -> Worked:
+    """Close an order whose session is over, unless it was paid."""
+
+    def decide(order: Order) -> Change | None:
+        now = engine.clock.now()
+        if order.closed is not None or order.expires is None or order.expires > now:
+            return None
+        outcomes = {operation.outcome for operation in order.operations}
+        if Outcome.PENDING in outcomes:
+            raise NotYetError("an operation has no answer")
+        if Outcome.APPROVED in outcomes:
+            return None
+        return change(rejected(order, Code.SESSION_EXPIRED, now))
+
+    order = await engine.store.load(errand.merchant, errand.timer.subject)
+    await engine.commit(order, decide)
+    return Worked(Settled(errand=errand))
+
+
+async def charge(engine: Engine, errand: Errand) -> Worked:
+    """Charge what is still authorized, whole, as it was arranged."""
+
+    def choose(merchant: Merchant, order: Order) -> Command:
+        if _waits(order):
+            raise NotYetError("an operation has no answer")
+        return Command(kind=Kind.CHARGE, final=not merchant.multiple_charges, allowed=HELD)
+
+    return await _act(engine, errand, errand.timer.subject, choose)
+
+
+async def release(engine: Engine, errand: Errand) -> Worked:
+    """Give back what is left of an authorization that has lapsed."""
+
+    def choose(_: Merchant, order: Order) -> Command:
+        payment = rules.find(order, errand.timer.subject)[0]
+        if _waits(order):
+            raise NotYetError("an operation has no answer")
+        return Command(kind=Kind.REVERSE, payment=payment.id)
+
+    return await _act(engine, errand, errand.timer.since, choose)
+
+
+async def seek(engine: Engine, errand: Errand) -> Worked:
+    """Find out what became of an operation."""
+    merchant = await _merchant(engine, errand)
+    order = await engine.store.load(errand.merchant, errand.timer.since)
+    _, operation = rules.find(order, errand.timer.subject)
+    if not await settle(engine, merchant, Listed(order=order.id, operation=operation)):
+        raise NotYetError("the acquirer has not said")
+    return Worked(Settled(errand=errand))
+
+
+async def _act(
+    engine: Engine,
+    errand: Errand,
+    order: int,
+    choose: Callable[[Merchant, Order], Command],
+) -> Worked:
+    """One operation; refused where it no longer makes sense, and then there is nothing to do."""
+    merchant = await _merchant(engine, errand)
+    try:
+        await engine.perform(merchant, order, partial(choose, merchant))
+    except Refused as refusal:
+        if refusal.code in PASSING:
+            raise NotYetError(refusal.code) from refusal
+    return Worked(Settled(errand=errand))
+
+
+async def _merchant(engine: Engine, errand: Errand) -> Merchant:
+    merchant = await engine.store.merchant(errand.merchant)
+    if merchant is None:
+        raise NotYetError("the merchant is gone")
+    return merchant
+
+
+def _waits(order: Order) -> bool:
+    return any(each.outcome is Outcome.PENDING for each in order.operations)

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NoReturn, TypeAlias
 
 from msgspec.structs import replace
 
 from counterfoil.core.answers import Answer
-from counterfoil.core.callbacks import Endpoint
+from counterfoil.core.callbacks import Attempt, Courier, Endpoint
 from counterfoil.core.card import Cvv, Pan, Secret
 from counterfoil.core.change import Change
 from counterfoil.core.errors import Refused
@@ -19,7 +19,7 @@ from counterfoil.core.order import Kind, Operation, Order
 from counterfoil.core.ports import Capability, Committed, Inquiry, Instruction
 from counterfoil.core.rules import Bucket, Command, position
 from counterfoil.core.schedule import SECOND_US
-from counterfoil.core.timers import Due
+from counterfoil.core.timers import Due, Settled
 from counterfoil.engine.audience import Audience
 from counterfoil.engine.deliver import Desk as Outgoing
 from counterfoil.engine.orders import Draft, NewCard, Orders
@@ -63,12 +63,16 @@ async def nothing() -> None:
 
 
 class Meddled(MemoryStore):
-    """Runs the next step of `before` ahead of a commit, and of `after` behind it."""
+    """Runs the next step of `before` ahead of a commit, and of `after` behind it.
+
+    A step of `settling` runs ahead of what came of timers being kept.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.before: deque[Step] = deque()
         self.after: deque[Step] = deque()
+        self.settling: deque[Step] = deque()
 
     async def commit(self, change: Change) -> Committed:
         """Keep the change, with whatever a test put before and behind it."""
@@ -78,6 +82,12 @@ class Meddled(MemoryStore):
         committed = await super().commit(change)
         await after()
         return committed
+
+    async def settle(self, settled: Sequence[Settled], attempts: Sequence[Attempt]) -> None:
+        """Keep what came of timers, with whatever a test put before it."""
+        if self.settling:
+            await self.settling.popleft()()
+        await super().settle(settled, attempts)
 
 
 class Host(ScriptedAcquirer):
@@ -122,6 +132,7 @@ class Desk:
         self.vault = MemoryVault()
         self.host = host
         self.courier = FakeCourier()
+        self.carrier: Courier = self.courier
         self.limits = limits
         self.merchant = merchant
         self.restart()
@@ -148,7 +159,7 @@ class Desk:
                 clock=self.clock,
                 ids=self.ids,
                 audience=self.audience,
-                courier=self.courier,
+                courier=self.carrier,
                 turn=nothing,
             ),
         )

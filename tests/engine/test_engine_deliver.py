@@ -1,0 +1,395 @@
+"""Who is told what: at least once, in order within an order, nobody waiting for another."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from msgspec.structs import replace
+from tests.engine.desk import Crash, Desk, die, open_desk
+
+from counterfoil.core.callbacks import Attempt, AttemptQuery, Callback, Receipt
+from counterfoil.core.card import Secret
+from counterfoil.core.declines import Decline
+from counterfoil.core.events import Event
+from counterfoil.core.order import Kind
+from counterfoil.core.schedule import SECOND_US
+from counterfoil.core.timers import Due, Errand, Timer
+from counterfoil.engine.audience import FRESH_US
+from counterfoil.engine.pump import LEASE_S, WIDTH
+from counterfoil.engine.turn import Turn
+from counterfoil.testing import decline
+
+pytestmark = pytest.mark.anyio
+
+ALL = AttemptQuery(merchant=1, limit=100)
+
+
+def failed(status: int | None = 500, *, retry_after_s: int | None = None) -> Receipt:
+    why = None if status else "timeout"
+    return Receipt(took_us=9, status=status, why=why, retry_after_s=retry_after_s)
+
+
+async def attempts(desk: Desk) -> list[Attempt]:
+    """What was attempted, oldest first."""
+    return list(await desk.store.attempts(ALL))[::-1]
+
+
+async def parked(desk: Desk) -> list[str | None]:
+    return [each.why for each in await desk.store.timers(1, 10, parked=True)]
+
+
+async def test_what_happens_is_told_once_and_in_order() -> None:
+    desk = await open_desk()
+    await desk.listens()
+    order = await desk.charged()
+    await desk.act(order, Kind.REFUND, 1_000)
+    await desk.pump.run_due()
+    assert desk.told() == [
+        "1 payment.authorized 1 s9.0",
+        "2 order.charged 2 s9.0",
+        "3 order.refunded 3 s9.0",
+    ]
+    assert [each.receipt.status for each in await attempts(desk)] == [200] * 3
+    await desk.later(1)
+    assert len(desk.told()) == 3
+    assert Due.DELIVER not in await desk.timers()
+
+
+async def test_a_callback_shows_the_order_as_it_was_however_late_it_goes() -> None:
+    desk = await open_desk()
+    await desk.listens(Event.PAYMENT_AUTHORIZED)
+    order = (await desk.authorize()).order
+    await desk.act(order, Kind.CHARGE)
+    await desk.pump.run_due()
+    assert desk.told() == ["1 payment.authorized 1 s9.0"]
+
+
+async def test_an_endpoint_hears_only_what_it_wants_and_its_form_has_words_for() -> None:
+    desk = await open_desk(decline(Decline.DO_NOT_HONOR))
+    await desk.listens(Event.ORDER_CHARGED, Event.ORDER_CREATED, number=9)
+    await desk.listens(Event.PAYMENT_FAILED, number=8)
+    await desk.authorize()
+    await desk.charged()
+    await desk.pump.run_due()
+    assert desk.told(9) == ["2 order.charged 2 s9.0"]
+    assert desk.told(8) == ["1 payment.failed 1 s8.0"]
+
+
+async def test_nobody_listens_and_no_timer_is_set() -> None:
+    desk = await open_desk(authorization_days=0)
+    await desk.charged()
+    assert await desk.timers() == []
+    assert len(desk.store.notices_told) == 2
+
+
+async def test_a_form_that_is_gone_is_told_nothing() -> None:
+    desk = await open_desk(authorization_days=0)
+    endpoint = await desk.listens()
+    await desk.store.save_endpoint(replace(endpoint, wire="lost"))
+    desk.audience.forget(1)
+    await desk.charged()
+    assert await desk.timers() == []
+
+
+async def test_failures_are_tried_again_by_the_schedule_and_later_notices_wait() -> None:
+    desk = await open_desk()
+    await desk.listens()
+    desk.courier.script.extend([failed(), failed(None)])
+    await desk.charged()
+    await desk.pump.run_due()
+    assert desk.told() == ["1 payment.authorized 1 s9.0"]
+    await desk.later(59)
+    assert len(desk.told()) == 1
+    await desk.later(1)
+    assert len(desk.told()) == 2
+    await desk.later(600)
+    assert desk.told() == ["1 payment.authorized 1 s9.0"] * 3 + ["2 order.charged 2 s9.0"]
+    bodies = {callback.body for _, callback in desk.courier.posts}
+    assert len(bodies) == 2
+    assert [each.receipt.why for each in await attempts(desk)] == [None, "timeout", None, None]
+
+
+async def test_what_fails_for_ever_is_parked_in_sight_and_a_new_event_wakes_it() -> None:
+    desk = await open_desk()
+    await desk.listens()
+    order = (await desk.authorize()).order
+    desk.courier.script.extend([failed()] * 3)
+    await desk.later(24 * 3600)
+    assert len(desk.told()) == 3
+    assert await parked(desk) == ["status 500"]
+    await desk.act(order, Kind.CHARGE)
+    await desk.later(1)
+    assert desk.told()[3:] == ["1 payment.authorized 1 s9.0", "2 order.charged 2 s9.0"]
+    assert await parked(desk) == []
+
+
+async def test_one_order_does_not_wait_for_another() -> None:
+    desk = await open_desk()
+    await desk.listens()
+    desk.courier.script.append(failed())
+    await desk.authorize()
+    await desk.pump.run_due()
+    await desk.authorize()
+    await desk.pump.run_due()
+    assert [each.receipt.delivered for each in await attempts(desk)] == [False, True]
+
+
+async def test_gone_switches_the_endpoint_off_and_says_so() -> None:
+    desk = await open_desk()
+    await desk.listens()
+    await desk.listens(number=8)
+    desk.courier.script.append(failed(410))
+    order = (await desk.authorize()).order
+    await desk.pump.run_due()
+    off = [each.off for each in await desk.store.endpoints(1)]
+    assert sorted(off, key=str) == [None, "the address answered 410 Gone"]
+    assert await parked(desk) == ["410 Gone"]
+    await desk.act(order, Kind.CHARGE)
+    await desk.later(1)
+    assert sorted([len(desk.told(8)), len(desk.told(9))]) == [1, 2]
+
+
+async def test_what_waits_for_an_endpoint_that_was_switched_off_is_parked() -> None:
+    desk = await open_desk()
+    endpoint = await desk.listens()
+    await desk.authorize()
+    await desk.store.save_endpoint(replace(endpoint, off="by the operator"))
+    desk.audience.forget(1)
+    await desk.pump.run_due()
+    assert desk.courier.posts == []
+    assert await parked(desk) == ["switched off: by the operator"]
+
+
+async def test_what_waits_for_what_is_gone_is_dropped() -> None:
+    desk = await open_desk()
+    await desk.listens()
+    kinds = desk.pump._kinds
+    for kind, lane in ((Due.DELIVER, 5), (Due.RESEND, 5), (Due.RESEND, 9)):
+        timer = Timer(kind=kind, subject=1, lane=lane, due=0)
+        worked = await kinds[kind].handle(Errand(merchant=1, timer=timer))
+        assert (worked.settled.again, worked.settled.parked, worked.attempts) == (None, False, ())
+    assert desk.courier.posts == []
+
+
+async def test_notices_that_an_endpoint_does_not_want_are_passed_over() -> None:
+    desk = await open_desk()
+    endpoint = await desk.listens(Event.PAYMENT_AUTHORIZED)
+    await desk.authorize()
+    await desk.store.save_endpoint(replace(endpoint, events=(Event.ORDER_CHARGED,)))
+    desk.audience.forget(1)
+    await desk.pump.run_due()
+    assert desk.courier.posts == []
+    assert Due.DELIVER not in await desk.timers()
+
+
+async def test_too_many_requests_holds_the_whole_address_as_long_as_it_says() -> None:
+    desk = await open_desk()
+    await desk.listens()
+    desk.courier.script.append(failed(429, retry_after_s=900))
+    await desk.authorize()
+    await desk.pump.run_due()
+    await desk.authorize()
+    await desk.pump.run_due()
+    assert len(desk.told()) == 1
+    await desk.later(890)
+    assert len(desk.told()) == 1
+    await desk.later(10)
+    assert len(desk.told()) == 3
+
+
+async def test_secrets_are_those_in_force_when_it_happened() -> None:
+    desk = await open_desk()
+    endpoint = await desk.listens()
+    order = (await desk.authorize()).order
+    desk.clock.advance(1)
+    now = desk.clock.now()
+    (old,) = endpoint.secrets
+    new = desk.vault.seal_secret((1, 9), Secret("new"), now)
+    ending = replace(old, until=now + 3600 * SECOND_US)
+    await desk.store.save_endpoint(replace(endpoint, secrets=(ending, new)))
+    desk.audience.forget(1)
+    await desk.act(order, Kind.CHARGE)
+    desk.clock.advance(3600)
+    await desk.act(order, Kind.REFUND, 10)
+    await desk.pump.run_due()
+    assert desk.told() == [
+        "1 payment.authorized 1 s9.0",
+        "2 order.charged 2 new s9.0",
+        "3 order.refunded 3 new",
+    ]
+
+
+async def test_a_crash_between_post_and_record_loses_nothing_and_repeats_the_callback() -> None:
+    desk = await open_desk()
+    await desk.listens()
+    await desk.authorize()
+    desk.store.settling.append(die)
+    with pytest.raises(Crash):
+        await desk.pump.run_due()
+    desk.restart()
+    assert await desk.pump.run_due() == 0
+    desk.clock.advance(LEASE_S)
+    await desk.pump.run_due()
+    first, second = [callback for _, callback in desk.courier.posts]
+    assert first == second
+    assert len(await attempts(desk)) == 1
+
+
+async def test_an_attempt_is_made_again_on_demand() -> None:
+    desk = await open_desk()
+    await desk.listens()
+    await desk.charged()
+    await desk.pump.run_due()
+    first = (await attempts(desk))[0]
+    again = Timer(kind=Due.RESEND, subject=first.id, lane=9, due=desk.clock.now())
+    nowhere = replace(again, subject=1)
+    await desk.store.plant(1, [again, nowhere])
+    desk.courier.script.append(failed())
+    await desk.pump.run_due()
+    await desk.later(60)
+    assert desk.told()[2:] == ["1 payment.authorized 1 s9.0"] * 2
+    made = await attempts(desk)
+    assert [(each.sequence, each.receipt.status) for each in made[2:]] == [(1, 500), (1, 200)]
+    assert Due.RESEND not in await desk.timers()
+
+
+class Slow:
+    """An address that answers when a test lets it."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.under_way: dict[str, int] = {}
+        self.most: dict[str, int] = {}
+
+    async def post(self, url: str, callback: Callback) -> Receipt:
+        now = self.under_way.get(url, 0) + 1
+        self.under_way[url] = now
+        self.most[url] = max(self.most.get(url, 0), now)
+        if url.endswith("/9"):
+            await self.open.wait()
+        self.under_way[url] -= 1
+        return Receipt(took_us=1, status=200, answer=str(len(callback.body)))
+
+    async def close(self) -> None: ...
+
+
+async def until(check: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not check():  # noqa: ASYNC110 (what is waited for is a number in the store)
+            await asyncio.sleep(0.001)
+
+
+def made(desk: Desk, endpoint: int) -> int:
+    """How many attempts at that endpoint are recorded."""
+    return sum(each.endpoint == endpoint for each in desk.store._attempts.values())
+
+
+async def test_a_hanging_address_delays_nobody_and_has_a_bound() -> None:
+    desk = await open_desk()
+    slow = Slow()
+    desk.carrier = slow
+    desk.restart()
+    await desk.listens(number=9)
+    await desk.listens(number=8)
+    running = asyncio.create_task(desk.pump.run())
+    for _ in range(20):
+        await desk.authorize()
+    await until(lambda: made(desk, 8) == 20)
+    assert slow.under_way["https://shop.example/9"] == WIDTH
+    slow.open.set()
+    await until(lambda: made(desk, 9) == 20)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert max(slow.most.values()) == WIDTH
+    assert Due.DELIVER not in await desk.timers()
+
+
+async def test_an_address_that_fails_has_one_at_a_time_until_it_works_again() -> None:
+    desk = await open_desk()
+    await desk.listens()
+    desk.courier.script.append(failed())
+    await desk.authorize()
+    await desk.pump.run_due()
+    room = desk.pump._rooms[1, 9]
+    assert (room.width, room.running) == (1, 0)
+    await desk.later(60)
+    assert room.width == WIDTH
+
+
+async def test_what_is_under_way_at_the_end_is_recorded_or_left_for_later() -> None:
+    desk = await open_desk()
+    slow = Slow()
+    desk.carrier = slow
+    desk.restart()
+    await desk.listens(number=9)
+    await desk.listens(number=8)
+    running = asyncio.create_task(desk.pump.run())
+    await desk.authorize()
+    await until(lambda: slow.under_way.get("https://shop.example/8") == 0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert [each.endpoint for each in await attempts(desk)] == [8]
+    slow.open.set()
+    desk.restart()
+    desk.clock.advance(LEASE_S)
+    await desk.pump.run_due()
+    assert [each.endpoint for each in await attempts(desk)] == [8, 9]
+
+
+async def test_a_store_that_fails_does_not_end_the_pump() -> None:
+    desk = await open_desk()
+    await desk.listens()
+    broken = [True, True]
+
+    async def lanes() -> list[tuple[int, int]]:
+        if broken:
+            broken.pop()
+            raise OSError
+        return [(1, 9)]
+
+    async def refuse() -> None:
+        raise OSError
+
+    desk.pump._lanes = lanes
+    desk.store.settling.append(refuse)
+    running = asyncio.create_task(desk.pump.run())
+    await desk.authorize()
+    await until(lambda: len(desk.courier.posts) == 1)
+    await until(lambda: not desk.store.settling)
+    desk.clock.advance(LEASE_S)
+    desk.pump.nudge([(1, 9)])
+    await until(lambda: len(desk.courier.posts) == 2)
+    await until(lambda: bool(desk.store._attempts))
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_endpoints_are_looked_up_again_after_a_second() -> None:
+    desk = await open_desk()
+    assert await desk.audience.of(1) == ()
+    endpoint = await desk.listens()
+    desk.audience._known[1] = (desk.clock.now(), ())
+    assert await desk.audience.of(1) == ()
+    desk.clock.advance(0, microseconds=FRESH_US)
+    assert await desk.audience.of(1) == (endpoint,)
+
+
+async def test_payments_go_first() -> None:
+    busy = True
+    turn = Turn(lambda: busy, per_second=8)
+    passed = 0
+
+    async def go() -> None:
+        nonlocal passed
+        await turn()
+        passed += 1
+
+    waiting = [asyncio.create_task(go()) for _ in range(5)]
+    await asyncio.sleep(0.01)
+    assert passed == 0
+    await until(lambda: passed == 2)
+    await until(lambda: passed == 4)
+    busy = False
+    await asyncio.gather(*waiting)
+    await turn()
+    assert passed == 5

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from counterfoil.core.card import Secret
 from counterfoil.core.events import Event, Notice
+from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Order
 from counterfoil.core.record import Record
 from counterfoil.core.schedule import Schedule
@@ -67,6 +68,7 @@ class Told(Record):
     microseconds since 1970 UTC; `base` the public address of the API, if one is configured.
     """
 
+    merchant: Merchant
     endpoint: Endpoint
     notice: Notice
     order: Order

@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from counterfoil.core.callbacks import Form
 from counterfoil.core.record import Record
 from counterfoil.engine.gateway import Gateway
 from counterfoil.engine.orders import Orders
@@ -25,13 +26,15 @@ KEY: Final = re.compile(r'"([ -!#-~]{1,255})"|([!#-~]{1,255})', re.ASCII)
 class Dialect(Record):
     """A wire: its name, the first parts of the paths it owns, and what answers there.
 
-    `settings` are the names of those that a merchant may have on this wire alone.
+    `settings` are the names of those that a merchant may have on this wire alone. `form` is how it
+    tells merchants of what happens, where it has callbacks.
     """
 
     name: str
     segments: tuple[str, ...]
     serve: Callable[[Gateway], Handler]
     settings: tuple[str, ...] = ()
+    form: Form | None = None
 
 
 def found() -> tuple[Dialect, ...]:

@@ -77,8 +77,11 @@ async def post(desk: Desk, endpoint: Endpoint, notice: Notice) -> Attempt:
     await desk.turn()
     form = desk.audience.forms[endpoint.wire]
     order = await desk.store.load(endpoint.merchant, notice.order)
+    merchant = await desk.store.merchant(endpoint.merchant)
+    assert merchant is not None
     owner = (endpoint.merchant, endpoint.id)
     told = Told(
+        merchant=merchant,
         endpoint=endpoint,
         notice=notice,
         order=as_of(order, notice.at),

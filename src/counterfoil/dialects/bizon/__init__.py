@@ -5,6 +5,7 @@ Source: the vendor's "Actions" page, API revision 08.01; our decisions where it 
 """
 
 from counterfoil.dialects import Dialect
+from counterfoil.dialects.bizon.notify import Notification
 from counterfoil.dialects.bizon.routes import serve
 
 dialect = Dialect(
@@ -12,4 +13,5 @@ dialect = Dialect(
     segments=("ping", "orders", "operations", "exchange_rates"),
     serve=serve,
     settings=("arn", "trace_id", "card_expiration"),
+    form=Notification(),
 )

@@ -170,8 +170,9 @@ async def test_when_the_next_is_due(store: Store) -> None:
     assert await store.next_due(1, 0) is None
     await store.plant(1, [timer(1, 120), timer(2, 100, lane=4)])
     assert await store.next_due(1, 0) == 100
-    await claim(store, 100, lane=4)
-    assert await store.next_due(1, 110) == 120
+    assert await store.next_due(1, 100) == 120
+    assert await store.next_due(1, 120) is None
+    assert await store.next_due(2, 0) is None
     assert await due(store) == [100, 120]
 
 

@@ -19,7 +19,7 @@ from counterfoil.core.order import Kind, Operation, Order
 from counterfoil.core.ports import Capability, Committed, Inquiry, Instruction
 from counterfoil.core.rules import Bucket, Command, position
 from counterfoil.core.schedule import SECOND_US
-from counterfoil.core.timers import Due, Settled
+from counterfoil.core.timers import Due, Settled, Timer
 from counterfoil.engine.audience import Audience
 from counterfoil.engine.deliver import Desk as Outgoing
 from counterfoil.engine.orders import Draft, NewCard, Orders
@@ -65,7 +65,8 @@ async def nothing() -> None:
 class Meddled(MemoryStore):
     """Runs the next step of `before` ahead of a commit, and of `after` behind it.
 
-    A step of `settling` runs ahead of what came of timers being kept.
+    A step of `settling` runs ahead of what came of timers being kept, one of `planting` ahead of
+    timers being set by themselves.
     """
 
     def __init__(self) -> None:
@@ -73,6 +74,7 @@ class Meddled(MemoryStore):
         self.before: deque[Step] = deque()
         self.after: deque[Step] = deque()
         self.settling: deque[Step] = deque()
+        self.planting: deque[Step] = deque()
 
     async def commit(self, change: Change) -> Committed:
         """Keep the change, with whatever a test put before and behind it."""
@@ -82,6 +84,14 @@ class Meddled(MemoryStore):
         committed = await super().commit(change)
         await after()
         return committed
+
+    async def plant(
+        self, merchant: int, timers: Sequence[Timer], *, unless_there: bool = False
+    ) -> None:
+        """Set timers, with whatever a test put before it."""
+        if self.planting:
+            await self.planting.popleft()()
+        await super().plant(merchant, timers, unless_there=unless_there)
 
     async def settle(self, settled: Sequence[Settled], attempts: Sequence[Attempt]) -> None:
         """Keep what came of timers, with whatever a test put before it."""

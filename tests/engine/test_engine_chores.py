@@ -8,7 +8,7 @@ from tests.engine.desk import Crash, Desk, die, once, open_desk
 
 from counterfoil.core.order import Outcome
 from counterfoil.core.timers import Due
-from counterfoil.engine.chores import GRACE_S, Chore, chores, run
+from counterfoil.engine.chores import GRACE_S, Chore, UnaskedError, chores, run
 from counterfoil.engine.perform import Limits
 
 pytestmark = pytest.mark.anyio
@@ -104,3 +104,11 @@ async def test_keys_are_forgotten_a_day_after_their_use() -> None:
     await chore.work()
     assert await desk.store.key_use(1, "key-1") is None
     assert await desk.store.key_use(1, "key-2") is not None
+
+
+async def test_what_cannot_even_be_asked_about_at_the_start_is_told_of() -> None:
+    desk = await crashed()
+    desk.engine.acquirers = {}
+    chore, _ = chores(desk.engine, started=desk.ids.next())
+    with pytest.raises(UnaskedError, match="1 of 1 operations"):
+        await chore.work()

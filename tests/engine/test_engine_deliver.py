@@ -1,22 +1,17 @@
 """Who is told what: at least once, in order within an order, nobody waiting for another."""
 
-import asyncio
-from collections.abc import Callable
-
 import pytest
 from msgspec.structs import replace
 from tests.engine.desk import Crash, Desk, die, open_desk
 
-from counterfoil.core.callbacks import Attempt, AttemptQuery, Callback, Receipt
+from counterfoil.core.callbacks import Attempt, AttemptQuery, Receipt
 from counterfoil.core.card import Secret
 from counterfoil.core.declines import Decline
 from counterfoil.core.events import Event
 from counterfoil.core.order import Kind
 from counterfoil.core.schedule import SECOND_US
 from counterfoil.core.timers import Due, Errand, Timer
-from counterfoil.engine.audience import FRESH_US
-from counterfoil.engine.pump import LEASE_S, WIDTH
-from counterfoil.engine.turn import Turn
+from counterfoil.engine.pump import LEASE_S
 from counterfoil.testing import decline
 
 pytestmark = pytest.mark.anyio
@@ -227,7 +222,8 @@ async def test_a_crash_between_post_and_record_loses_nothing_and_repeats_the_cal
     with pytest.raises(Crash):
         await desk.pump.run_due()
     desk.restart()
-    assert await desk.pump.run_due() == 0
+    await desk.pump.run_due()
+    assert len(desk.courier.posts) == 1
     desk.clock.advance(LEASE_S)
     await desk.pump.run_due()
     first, second = [callback for _, callback in desk.courier.posts]
@@ -251,145 +247,3 @@ async def test_an_attempt_is_made_again_on_demand() -> None:
     made = await attempts(desk)
     assert [(each.sequence, each.receipt.status) for each in made[2:]] == [(1, 500), (1, 200)]
     assert Due.RESEND not in await desk.timers()
-
-
-class Slow:
-    """An address that answers when a test lets it."""
-
-    def __init__(self) -> None:
-        self.open = asyncio.Event()
-        self.under_way: dict[str, int] = {}
-        self.most: dict[str, int] = {}
-
-    async def post(self, url: str, callback: Callback) -> Receipt:
-        now = self.under_way.get(url, 0) + 1
-        self.under_way[url] = now
-        self.most[url] = max(self.most.get(url, 0), now)
-        if url.endswith("/9"):
-            await self.open.wait()
-        self.under_way[url] -= 1
-        return Receipt(took_us=1, status=200, answer=str(len(callback.body)))
-
-    async def close(self) -> None: ...
-
-
-async def until(check: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not check():  # noqa: ASYNC110 (what is waited for is a number in the store)
-            await asyncio.sleep(0.001)
-
-
-def made(desk: Desk, endpoint: int) -> int:
-    """How many attempts at that endpoint are recorded."""
-    return sum(each.endpoint == endpoint for each in desk.store._attempts.values())
-
-
-async def test_a_hanging_address_delays_nobody_and_has_a_bound() -> None:
-    desk = await open_desk()
-    slow = Slow()
-    desk.carrier = slow
-    desk.restart()
-    await desk.listens(number=9)
-    await desk.listens(number=8)
-    running = asyncio.create_task(desk.pump.run())
-    for _ in range(20):
-        await desk.authorize()
-    await until(lambda: made(desk, 8) == 20)
-    assert slow.under_way["https://shop.example/9"] == WIDTH
-    slow.open.set()
-    await until(lambda: made(desk, 9) == 20)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    assert max(slow.most.values()) == WIDTH
-    assert Due.DELIVER not in await desk.timers()
-
-
-async def test_an_address_that_fails_has_one_at_a_time_until_it_works_again() -> None:
-    desk = await open_desk()
-    await desk.listens()
-    desk.courier.script.append(failed())
-    await desk.authorize()
-    await desk.pump.run_due()
-    room = desk.pump._rooms[1, 9]
-    assert (room.width, room.running) == (1, 0)
-    await desk.later(60)
-    assert room.width == WIDTH
-
-
-async def test_what_is_under_way_at_the_end_is_recorded_or_left_for_later() -> None:
-    desk = await open_desk()
-    slow = Slow()
-    desk.carrier = slow
-    desk.restart()
-    await desk.listens(number=9)
-    await desk.listens(number=8)
-    running = asyncio.create_task(desk.pump.run())
-    await desk.authorize()
-    await until(lambda: slow.under_way.get("https://shop.example/8") == 0)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    assert [each.endpoint for each in await attempts(desk)] == [8]
-    slow.open.set()
-    desk.restart()
-    desk.clock.advance(LEASE_S)
-    await desk.pump.run_due()
-    assert [each.endpoint for each in await attempts(desk)] == [8, 9]
-
-
-async def test_a_store_that_fails_does_not_end_the_pump() -> None:
-    desk = await open_desk()
-    await desk.listens()
-    broken = [True, True]
-
-    async def lanes() -> list[tuple[int, int]]:
-        if broken:
-            broken.pop()
-            raise OSError
-        return [(1, 9)]
-
-    async def refuse() -> None:
-        raise OSError
-
-    desk.pump._lanes = lanes
-    desk.store.settling.append(refuse)
-    running = asyncio.create_task(desk.pump.run())
-    await desk.authorize()
-    await until(lambda: len(desk.courier.posts) == 1)
-    await until(lambda: not desk.store.settling)
-    desk.clock.advance(LEASE_S)
-    desk.pump.nudge([(1, 9)])
-    await until(lambda: len(desk.courier.posts) == 2)
-    await until(lambda: bool(desk.store._attempts))
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-
-
-async def test_endpoints_are_looked_up_again_after_a_second() -> None:
-    desk = await open_desk()
-    assert await desk.audience.of(1) == ()
-    endpoint = await desk.listens()
-    desk.audience._known[1] = (desk.clock.now(), ())
-    assert await desk.audience.of(1) == ()
-    desk.clock.advance(0, microseconds=FRESH_US)
-    assert await desk.audience.of(1) == (endpoint,)
-
-
-async def test_payments_go_first() -> None:
-    busy = True
-    turn = Turn(lambda: busy, per_second=8)
-    passed = 0
-
-    async def go() -> None:
-        nonlocal passed
-        await turn()
-        passed += 1
-
-    waiting = [asyncio.create_task(go()) for _ in range(5)]
-    await asyncio.sleep(0.01)
-    assert passed == 0
-    await until(lambda: passed == 2)
-    await until(lambda: passed == 4)
-    busy = False
-    await asyncio.gather(*waiting)
-    await turn()
-    assert passed == 5

@@ -106,5 +106,5 @@ class Timekeeper(Protocol):
         ...
 
     async def next_due(self, merchant: int, now: int) -> int | None:
-        """When the next timer of a merchant is due that nobody holds now."""
+        """When the next timer of a merchant is due that is not due yet."""
         ...

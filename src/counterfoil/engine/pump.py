@@ -17,8 +17,8 @@ from counterfoil.core.schedule import SECOND_US, Schedule
 from counterfoil.core.timers import Due, Errand, Settled, Want
 
 LEASE_S: Final = 25  # longer than any one handling; a dead worker's are taken over within 30 s
-TICK_S: Final = 1  # how often it looks for what other processes have set
-GATHER_S: Final = 0.01  # what finishes within this time is recorded in one commit
+TICK_MS: Final = 1000  # how often it looks for what other processes have set
+GATHER_MS: Final = 10  # what finishes within this time is recorded in one commit
 WIDTH: Final = 8  # timers of a lane at once
 Lane = tuple[int, int]  # merchant and lane
 
@@ -86,6 +86,8 @@ class Room:
 class Pump:
     """Runs timers; one for each process. `lanes` gives every lane there is."""
 
+    tick_ms: int = TICK_MS
+
     def __init__(
         self,
         *,
@@ -121,7 +123,7 @@ class Pump:
                     await self._sweep()
                 except Exception:  # noqa: BLE001 (an edge: the store may come back)
                     structlog.get_logger().exception("timers could not be read")
-                    await asyncio.sleep(TICK_S)
+                    await asyncio.sleep(self.tick_ms / 1000)
         finally:
             for task in self._tasks:
                 task.cancel()
@@ -129,36 +131,38 @@ class Pump:
             if self._finished:
                 await self._settle()
 
-    async def run_due(self) -> int:
-        """Handle everything that is due now, and what that makes due now; how much it was."""
-        handled = 0
-        while errands := await self._claim(await self._lanes()):
-            await asyncio.gather(*(self._handle(errand) for errand in errands))
-            await self._settle()
-            handled += len(errands)
-        return handled
+    async def run_due(self) -> None:
+        """Handle everything that is due now, and what that makes due now."""
+        while True:
+            while errands := await self._claim(await self._lanes()):
+                await asyncio.gather(*(self._handle(errand) for errand in errands))
+                await self._settle()
+            if not self._tasks:
+                return
+            await asyncio.wait(set(self._tasks))  # what `run` has in hand
 
     async def walk(self, until: int, move: Callable[[int], None]) -> None:
         """Move the clock to that instant, stopping wherever a timer is due on the way."""
         async with self._walking:
             await self.run_due()
             while (due := await self._next_due()) is not None and due <= until:
-                move(max(due, self._clock.now()))
-                if not await self.run_due():
-                    break  # another process has it in hand
+                move(due)
+                await self.run_due()
             move(until)
             await self.run_due()
 
     async def _next_due(self) -> int | None:
+        """When something is due that is not due yet, or a lane may be looked at again."""
         now = self._clock.now()
         merchants = {merchant for merchant, _ in await self._lanes()}
         found = [await self._store.next_due(merchant, now) for merchant in merchants]
+        found += [room.held_until for room in self._rooms.values() if room.held_until > now]
         return min((each for each in found if each is not None), default=None)
 
     async def _sweep(self) -> None:
         """Look at the lanes that were nudged, or at all of them once a tick."""
         try:
-            async with asyncio.timeout(TICK_S):
+            async with asyncio.timeout(self.tick_ms / 1000):
                 await self._wake.wait()
             lanes: Iterable[Lane] = self._nudged
         except TimeoutError:
@@ -215,7 +219,7 @@ class Pump:
 
     async def _settle_all(self) -> None:
         while self._finished:
-            await asyncio.sleep(GATHER_S)
+            await asyncio.sleep(GATHER_MS / 1000)
             try:
                 await self._settle()
             except Exception:  # noqa: BLE001 (an edge: the lease ends, and it is handled again)

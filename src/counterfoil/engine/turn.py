@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-GATE_S: Final = 0.25  # together, so that what came of them is recorded in one commit
+GATE_MS: Final = 250  # together, so that what came of them is recorded in one commit
 
 
 class Turn:
@@ -12,7 +12,7 @@ class Turn:
 
     def __init__(self, busy: Callable[[], bool], per_second: int) -> None:
         self._busy = busy
-        self._share = max(1, int(per_second * GATE_S))
+        self._share = max(1, per_second * GATE_MS // 1000)
         self._left = 0
         self._opening: asyncio.Task[None] | None = None
 
@@ -27,5 +27,5 @@ class Turn:
             await asyncio.shield(self._opening)
 
     async def _open(self) -> None:
-        await asyncio.sleep(GATE_S)
+        await asyncio.sleep(GATE_MS / 1000)
         self._left = self._share

@@ -161,13 +161,13 @@ def timers_of(*, parked: bool) -> Query:
 
 @cache
 def next_due() -> Query:
-    """When the next of a merchant's timers is due that nobody holds."""
+    """When the next of a merchant's timers is due that is not due yet."""
     timers = t.timers
     return compiled(
         select(func.min(timers.c.due)).where(
             at(timers.c.merchant_id, "merchant"),
             timers.c.parked == false(),
-            timers.c.held_until <= bindparam("now", type_=BigInteger),
+            timers.c.due > bindparam("now", type_=BigInteger),
         )
     )
 

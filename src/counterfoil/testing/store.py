@@ -73,7 +73,8 @@ class MemoryStore(TimedMemory):
             self._keys[merchant, change.key.key] = change.key
         self.postings += [(merchant, posting) for posting in change.postings]
         self.notices_told += [(merchant, notice) for notice in change.notices]
-        await self.plant(merchant, change.timers)
+        if change.timers:
+            await self.plant(merchant, change.timers)
         self.commits += 1
         return Committed.DONE
 

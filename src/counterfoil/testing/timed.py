@@ -96,11 +96,11 @@ class TimedMemory:
         return sorted(found, key=lambda errand: errand.timer.due)[:limit]
 
     async def next_due(self, merchant: int, now: int) -> int | None:
-        """When the next timer is due that nobody holds."""
+        """When the next timer is due that is not due yet."""
         found = [
             errand.timer.due
-            for place, (errand, held) in self._timers.items()
-            if place[0] == merchant and not errand.parked and held <= now
+            for place, (errand, _) in self._timers.items()
+            if place[0] == merchant and not errand.parked and errand.timer.due > now
         ]
         return min(found, default=None)
 

@@ -2,5 +2,16 @@
 
 from counterfoil.courier.guard import Forbidden, Guard, Target, system_lookup
 from counterfoil.courier.http import HttpCourier
+from counterfoil.courier.standard import StandardForm, new_secret, sign, verify
 
-__all__ = ["Forbidden", "Guard", "HttpCourier", "Target", "system_lookup"]
+__all__ = [
+    "Forbidden",
+    "Guard",
+    "HttpCourier",
+    "StandardForm",
+    "Target",
+    "new_secret",
+    "sign",
+    "system_lookup",
+    "verify",
+]

@@ -24,7 +24,7 @@ class Receiver:
         self.bodies: list[bytes] = []
         self.port = 0
         self._answer = answer
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     def url(self, path: str = "/hook") -> str:
         """Its address."""
@@ -33,7 +33,9 @@ class Receiver:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, until it ends."""
         self.callers += 1
-        self._writers.add(writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections[task] = writer
         with suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
             while not writer.is_closing():
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -43,10 +45,12 @@ class Receiver:
                 await self._answer(writer)
                 await writer.drain()
 
-    def let_go(self) -> None:
+    async def let_go(self) -> None:
         """End every connection."""
-        for writer in self._writers:
+        for writer in self._connections.values():
             writer.transport.abort()
+        if self._connections:
+            await asyncio.wait(self._connections)
 
 
 def says(head: str, body: str = "", *, more: str = "") -> Answer:
@@ -94,9 +98,8 @@ async def receiving(answer: Answer, tls: ssl.SSLContext | None = None) -> AsyncI
         yield receiver
     finally:
         server.close()
-        receiver.let_go()
+        await receiver.let_go()
         await server.wait_closed()
-        await asyncio.sleep(0)  # connections that were let go of are gone by the next turn
 
 
 class Names:

@@ -32,7 +32,7 @@ async def refused(guard: Guard, url: str) -> str:
 async def test_what_must_not_be_called_is_not(host: str) -> None:
     names = Names()
     async with receiving(says("200 OK")) as receiver:
-        courier = HttpCourier(resolver=names)
+        courier = HttpCourier(resolver=names, plain=True)
         try:
             receipts = [
                 await courier.post(f"{scheme}://{host}:{receiver.port}/hook", CALLBACK)

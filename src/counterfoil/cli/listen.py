@@ -19,6 +19,7 @@ from counterfoil.courier.http import printable
 from counterfoil.courier.receiving import Finding, Known, Received, findings
 from counterfoil.world import EPOCH, SystemClock
 
+PORTS: Final = range(65_536)
 STATUSES: Final = range(200, 600)
 MICROSECONDS: Final = 1_000_000
 IDS: Final = (standard.ID, "x-razorpay-event-id")
@@ -61,6 +62,8 @@ def listen(
     status
         What to answer, to see what is tried again.
     """
+    if port not in PORTS:
+        raise SettingsError(f"--port {port}: a port is 0 to 65535")
     if status not in STATUSES:
         raise SettingsError(f"--status {status}: an answer's status is 200 to 599")
     if basic is not None and ":" not in basic:
@@ -89,17 +92,17 @@ async def _receive(host: str, port: int, desk: "Desk") -> None:
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     server = web.Server(desk.take, auto_decompress=False, access_log=None)
     runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=STOP_S)
-    await runner.setup()
-    try:
-        with listening(host, port) as sockets:
+    with listening(host, port) as sockets:
+        await runner.setup()
+        try:
             for each in sockets:
                 await web.SockSite(runner, each).start()
             chosen = sockets[0].getsockname()[1]
             shown = f"[{host}]" if ":" in host else host
             say(f"listening on http://{shown}:{chosen}/ (Ctrl-C ends it)")
             await ended.wait()
-    finally:
-        await runner.cleanup()
+        finally:
+            await runner.cleanup()
 
 
 class Desk:

@@ -174,10 +174,7 @@ async def _beginning(response: aiohttp.ClientResponse, deadline: float) -> bytes
     found = b""
     try:
         async with asyncio.timeout_at(deadline):
-            while len(found) < ANSWER_MAX:
-                chunk = await response.content.read(ANSWER_MAX - len(found))
-                if not chunk:
-                    break
+            while chunk := await response.content.read(ANSWER_MAX - len(found)):
                 found += chunk
     except (aiohttp.ClientError, OSError):
         pass  # its head is the answer

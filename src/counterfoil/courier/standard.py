@@ -5,7 +5,6 @@ written `whsec_` and base64, and its bytes are the key. The body says what happe
 money stands after it, in our own words. Source: the Standard Webhooks specification, 1.0.0.
 """
 
-import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -173,7 +172,7 @@ def key_of(secret: Secret) -> bytes:
     text = secret.reveal()
     try:
         key = b64decode(text.removeprefix(PREFIX), validate=True)
-    except binascii.Error:
+    except ValueError:
         key = b""
     if not text.startswith(PREFIX) or len(key) not in KEY_BYTES:
         raise SecretError("a secret is whsec_ and the base64 of 24 to 64 bytes")

@@ -36,7 +36,8 @@ class Receiver:
         task = asyncio.current_task()
         assert task is not None
         self._connections[task] = writer
-        with suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+        # To write to who is gone is a RuntimeError on uvloop.
+        with suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, RuntimeError):
             while not writer.is_closing():
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 self.heads.append(head)

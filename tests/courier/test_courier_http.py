@@ -113,7 +113,7 @@ async def test_no_such_name() -> None:
 async def test_an_answer_that_does_not_come_is_not_waited_for(answer: Answer) -> None:
     receipt, _ = await posted(answer, timeout_ms=SHORT_MS)
     assert (receipt.status, receipt.why) == (None, "timeout")
-    assert SHORT_MS * 1000 <= receipt.took_us < LOOSE_US
+    assert SHORT_MS * 900 <= receipt.took_us < LOOSE_US
 
 
 async def test_a_name_that_is_not_resolved_is_not_waited_for() -> None:

@@ -71,6 +71,7 @@ def told(order: Order, *, now: int = START_US, secrets: tuple[Secret, ...] = (KN
         order=order.id,
         sequence=7,
         event=event_of(operations[-1]) if operations else Event.ORDER_REJECTED,
+        at=order.updated,
         operation=operations[-1].id if operations else None,
     )
     return Told(endpoint=ENDPOINT, notice=notice, order=order, secrets=secrets, now=now)

@@ -181,10 +181,9 @@ def key_of(secret: Secret) -> bytes:
 
 def _body(notice: Notice, order: Order) -> _Body:
     operation = None if notice.operation is None else find(order, notice.operation)[1]
-    happened = order.closed_at if operation is None else operation.closed
     return _Body(
         type=notice.event,
-        timestamp=_instant(order.updated if happened is None else happened),
+        timestamp=_instant(notice.at),
         data=_Content(
             sequence=notice.sequence,
             order=_stands(order),

@@ -49,6 +49,12 @@ async def test_what_must_not_be_called_is_not(host: str) -> None:
         assert "127" not in receipt.why
 
 
+@pytest.mark.parametrize("host", [*SPELLINGS, *NAMES, *map(bracketed, ADDRESSES)])
+async def test_it_is_refused_by_its_text_already(host: str) -> None:
+    with pytest.raises(Forbidden):
+        Guard().target(f"https://{host}/hook")
+
+
 @pytest.mark.parametrize("address", ADDRESSES)
 async def test_a_name_that_leads_there_is_not_called_either(address: str) -> None:
     names = Names(shop_example=[["1.1.1.1", address]])

@@ -9,7 +9,7 @@ from tests.cli.conftest import Run, left_in
 from tests.e2e.server import program
 
 COMMANDS: Final = (
-    *("serve", "demo", "migrate", "keys", "verify", "bench"),
+    *("serve", "demo", "migrate", "keys", "verify", "bench", "listen"),
     *("merchant add", "merchant list", "merchant show", "merchant set"),
     *("rates import", "rates list", "sandbox clock", "sandbox advance", "sandbox book"),
     *("vault rotate", "vault rotate-master"),

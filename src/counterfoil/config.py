@@ -5,6 +5,7 @@ Every limit stands here or beside what it limits, with its unit and its reason.
 
 import os
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final
 
@@ -29,8 +30,10 @@ class Settings(Record):
     beside it. `worker`: this process's number, 0 to 255; it is part of every id.
     `acquirer_timeout_ms`: how long an answer is waited for. `sandbox_latency_ms` and
     `sandbox_late_ms`: how slow the test bank is, and how late its late answers come.
-    `connectors`: settings of other acquirers, `name.option=value` separated by blanks. `log_level`:
-    debug, info, warning or error.
+    `callbacks_allow`: networks of your own that callbacks may go to, such as `10.1.0.0/16`,
+    separated by blanks (`demo` allows this machine itself). `callbacks_busy`: how many callbacks go
+    in a second while many requests are under way. `connectors`: settings of other acquirers,
+    `name.option=value` separated by blanks. `log_level`: debug, info, warning or error.
     """
 
     host: str = "127.0.0.1"
@@ -43,6 +46,8 @@ class Settings(Record):
     acquirer_timeout_ms: int = 20_000
     sandbox_latency_ms: int = 0
     sandbox_late_ms: int = 30_000
+    callbacks_allow: str = ""
+    callbacks_busy: int = 100
     connectors: str = ""
     log_level: str = "info"
 
@@ -57,6 +62,15 @@ class Settings(Record):
             if owner == connector:
                 found.append((option, value))
         return tuple(found)
+
+    @property
+    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks callbacks may go to besides the public one; raises `SettingsError`."""
+        words = self.callbacks_allow.split() + (["127.0.0.0/8", "::1/128"] if self.demo else [])
+        try:
+            return tuple(ip_network(word) for word in words)
+        except ValueError as error:
+            raise SettingsError(f"callbacks_allow: {error}") from error
 
     @property
     def path(self) -> Path:
@@ -94,6 +108,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError("port must be a number from 0 to 65535")
     if settings.log_level not in {"debug", "info", "warning", "error"}:
         raise SettingsError("log_level must be debug, info, warning or error")
+    if settings.callbacks_busy < 1:
+        raise SettingsError("callbacks_busy must be at least 1")
     for name in ("acquirer_timeout_ms", "sandbox_latency_ms", "sandbox_late_ms"):
         if getattr(settings, name) < 0:
             raise SettingsError(f"{name} must not be negative")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from os import environ
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,7 @@ import structlog
 from counterfoil import connectors, dialects
 from counterfoil.config import MASTER_KEY, PREFIX, Settings, SettingsError
 from counterfoil.connectors import Place
+from counterfoil.core.callbacks import Form
 from counterfoil.core.ports import (
     Acquirer,
     Clock,
@@ -21,13 +22,20 @@ from counterfoil.core.ports import (
     Store,
     VaultError,
 )
+from counterfoil.courier.http import HttpCourier
+from counterfoil.courier.standard import StandardForm
 from counterfoil.demo import seed
 from counterfoil.engine import chores
+from counterfoil.engine.audience import Audience
+from counterfoil.engine.deliver import Desk
 from counterfoil.engine.directory import Directory
 from counterfoil.engine.gateway import Gateway
 from counterfoil.engine.orders import Orders
 from counterfoil.engine.perform import Engine, Limits
+from counterfoil.engine.pump import Pump
 from counterfoil.engine.resolve import Resolved
+from counterfoil.engine.timed import kinds
+from counterfoil.engine.turn import Turn
 from counterfoil.logs import processors
 from counterfoil.store.sqlite import open_store
 from counterfoil.vault import (
@@ -38,10 +46,13 @@ from counterfoil.vault import (
     master_from_file,
     master_from_text,
 )
+from counterfoil.web import sandbox
 from counterfoil.web.app import Served
-from counterfoil.world import SystemClock, WorkerIds
+from counterfoil.world import SystemClock, WorkerIds, seconds
 
 ID_MAX: Final = 2**63 - 1
+STANDARD: Final = "standard"  # our own form, by the Standard Webhooks specification
+BUSY: Final = 4  # requests under way at once: from then on payments go before callbacks
 RUN: Final = 500  # operations without an answer read at a time
 
 
@@ -70,6 +81,8 @@ class Parts:
         )
         for acquirer in acquirers.values():
             acquirer.listen(self.engine.receive)
+        self.audience = Audience(store, forms(), clock)
+        self.engine.audience = self.audience
 
 
 @asynccontextmanager
@@ -124,18 +137,56 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
         structlog.configure(processors=processors())
     async with parts(settings, clock, serving=True) as made:
         started = made.ids.next()
-        working = asyncio.create_task(
-            chores.run(
-                [*chores.chores(made.engine, started=started), *_watch(made)],
-                tell,
-            )
-        )
-        try:
-            yield served(made)
-        finally:
-            working.cancel()
-            with suppress(asyncio.CancelledError):
-                await working
+        for merchant in await made.store.merchants():
+            await made.store.let_go(merchant.id, made.settings.worker)
+        async with telling(made) as (app, pump):
+            work = [*chores.chores(made.engine, started=started), *_watch(made, pump)]
+            working = [
+                asyncio.create_task(chores.run(work, tell)),
+                asyncio.create_task(pump.run()),
+            ]
+            try:
+                yield app
+            finally:
+                for task in working:
+                    task.cancel()
+                await asyncio.gather(*working, return_exceptions=True)
+
+
+def forms() -> dict[str, Form]:
+    """How merchants can be told, by the name an endpoint has for it."""
+    found: dict[str, Form] = {STANDARD: StandardForm()}
+    return found | {each.name: each.form for each in dialects.found() if each.form is not None}
+
+
+@asynccontextmanager
+async def telling(made: Parts) -> AsyncIterator[tuple[Served, Pump]]:
+    """The application, and what runs its timers and has its callbacks carried."""
+    settings = made.settings
+    courier = HttpCourier(allowed=settings.networks)
+    desk = Desk(
+        store=made.store,
+        vault=made.vault,
+        clock=made.clock,
+        ids=made.ids,
+        audience=made.audience,
+        courier=courier,
+        turn=Turn(lambda: app.under_way >= BUSY, settings.callbacks_busy),
+        base=settings.base_url,
+    )
+    pump = Pump(
+        store=made.store,
+        clock=made.clock,
+        ids=made.ids,
+        kinds=kinds(made.engine, desk),
+        lanes=made.audience.lanes,
+    )
+    made.engine.nudge = pump.nudge
+    app = served(made, pump)
+    try:
+        yield app, pump
+    finally:
+        await courier.close()
 
 
 def tell(chore: str, outcome: object) -> None:
@@ -147,7 +198,7 @@ def tell(chore: str, outcome: object) -> None:
         log.info("operations without an answer", found=outcome.found, closed=outcome.closed)
 
 
-def served(made: Parts) -> Served:
+def served(made: Parts, pump: Pump) -> Served:
     """The application over those parts."""
     gateway = Gateway(
         orders=Orders(made.engine),
@@ -162,7 +213,26 @@ def served(made: Parts) -> Served:
         for handler in (dialect.serve(gateway),)
         for segment in dialect.segments
     }
+    clock = made.clock
+    if made.settings.demo and isinstance(clock, SystemClock):
+
+        async def advance(by: str) -> None:
+            clock.advance(seconds(by))
+            await follow(clock, pump)
+
+        def now() -> str:
+            return clock.today().isoformat()
+
+        wires["sandbox"] = ("sandbox", sandbox.clock(now, advance))
     return Served(wires, made.store)
+
+
+async def follow(clock: SystemClock, pump: Pump) -> None:
+    """Move the clock to where another process or a caller has put it, timer by timer."""
+    behind = clock.behind_us()
+    if behind > 0:
+        await pump.walk(clock.now() + behind, clock.reach)
+        clock.look()
 
 
 def clock_file(database: Path) -> Path:
@@ -252,13 +322,13 @@ async def _vault(settings: Settings, store: Store, ids: Ids) -> KeyRing:
     return KeyRing(master, keys)
 
 
-def _watch(made: Parts) -> tuple[chores.Chore, ...]:
+def _watch(made: Parts, pump: Pump) -> tuple[chores.Chore, ...]:
     """Follow what a command in another process may change: the clock, the vault's keys."""
     clock = made.clock
 
     async def look() -> None:
         if isinstance(clock, SystemClock):
-            clock.look()
+            await follow(clock, pump)
 
     async def learn() -> None:
         made.vault.learn(await made.store.data_keys())

@@ -1,5 +1,6 @@
 """The real clock and ids; in a sandbox deployment the clock can be moved forward."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import time_ns
@@ -11,8 +12,18 @@ from counterfoil.core.ports import Clock
 
 SECOND_US: Final = 1_000_000
 DIGITS_MAX: Final = 20  # of the number in the clock's file
+DURATION: Final = re.compile(r"([0-9]{1,9})([smhd]?)", re.ASCII)
+UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST_US: Final = 7_258_118_400 * SECOND_US  # the year 2200: ids and dates are safe till then
+
+
+def seconds(text: str) -> int:
+    """A duration such as 90, 30m, 48h or 2d, in seconds; raises `SettingsError`."""
+    found = DURATION.fullmatch(text)
+    if found is None:
+        raise SettingsError(f"{text!r} is no duration; write 90, 30m, 48h or 2d")
+    return int(found.group(1)) * UNITS[found.group(2)]
 
 
 class SystemClock:
@@ -41,25 +52,34 @@ class SystemClock:
 
     def look(self) -> None:
         """Read the offset again; raises `SettingsError` where the file holds none."""
+        self._offset_us += self.behind_us()
+
+    def behind_us(self) -> int:
+        """How far another process has moved the clock ahead of ours, in microseconds.
+
+        Raises `SettingsError` where the file holds no offset.
+        """
         if self._file is None or not self._file.exists():
-            return
+            return 0
         text = self._file.read_bytes().strip()
         if not (text.isdigit() and len(text) <= DIGITS_MAX and self._reaches(int(text))):
             raise SettingsError(f"{self._file} is damaged: it holds no number of microseconds")
-        self._offset_us = int(text)
+        return int(text) - self._offset_us
+
+    def reach(self, instant: int) -> None:
+        """Move this process's clock forward to an instant, if it is behind it."""
+        self._offset_us += max(0, instant - self.now())
 
     def advance(self, seconds: int) -> None:
-        """Move this and every process's clock forward, durably.
+        """Have every process's clock moved forward, durably; each does so when it looks.
 
         Raises `SettingsError` where it would pass the year 2200, and then nothing is saved.
         """
         assert self._file is not None
         assert seconds >= 0
-        self.look()
-        offset_us = self._offset_us + seconds * SECOND_US
+        offset_us = self._offset_us + self.behind_us() + seconds * SECOND_US
         if not self._reaches(offset_us):
             raise SettingsError("that duration would take the clock past the year 2200")
-        self._offset_us = offset_us
         self._file.parent.mkdir(parents=True, exist_ok=True)
         fresh = self._file.with_suffix(".new")
         fresh.write_text(str(offset_us))

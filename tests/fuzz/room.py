@@ -18,7 +18,7 @@ from counterfoil.core.record import Record
 from counterfoil.store.sqlite import SqliteStore
 from counterfoil.testing import FakeClock
 from counterfoil.web.app import Served
-from counterfoil.wiring import parts, served
+from counterfoil.wiring import parts, telling
 
 HEADER: Final = base64.b64encode(f"{demo.LOGIN}:{demo.PASSWORD}".encode())
 AUTHORIZATION: Final = (b"authorization", b"Basic " + HEADER)
@@ -92,6 +92,7 @@ def opened(folder: Path) -> Iterator[Room]:
         made = runner.run(stack.enter_async_context(parts(settings, FakeClock(), serving=True)))
         assert isinstance(made.store, SqliteStore)
         try:
-            yield Room(runner, served(made), made.store)
+            app, _ = runner.run(stack.enter_async_context(telling(made)))
+            yield Room(runner, app, made.store)
         finally:
             runner.run(stack.aclose())

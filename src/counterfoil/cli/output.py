@@ -1,18 +1,12 @@
 """How commands print: a table for people, tab-separated lines for pipes, JSON for programs."""
 
-import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from counterfoil.config import SettingsError
-
-DURATION: Final = re.compile(r"([0-9]{1,9})([smhd]?)", re.ASCII)
-UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 Cell = str | int | bool | None
 
 
@@ -40,14 +34,6 @@ def print_json(value: object) -> None:
 def say(text: str) -> None:
     """A line for the person at the terminal; on standard error, so that pipes stay clean."""
     sys.stderr.write(text + "\n")
-
-
-def seconds(text: str) -> int:
-    """A duration such as 90, 30m, 48h or 2d, in seconds; raises `SettingsError`."""
-    found = DURATION.fullmatch(text)
-    if found is None:
-        raise SettingsError(f"{text!r} is no duration; write 90, 30m, 48h or 2d")
-    return int(found.group(1)) * UNITS[found.group(2)]
 
 
 def _text(cell: Cell) -> str:

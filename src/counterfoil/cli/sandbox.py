@@ -4,12 +4,12 @@ from datetime import timedelta
 
 from cyclopts import App
 
-from counterfoil.cli.output import print_json, say, seconds, show
+from counterfoil.cli.output import print_json, say, show
 from counterfoil.cli.serving import Json
 from counterfoil.config import SettingsError, from_environment
 from counterfoil.connectors.sandbox.book import Book, BookError, open_book
 from counterfoil.wiring import book_file, clock_file
-from counterfoil.world import EPOCH, SystemClock
+from counterfoil.world import EPOCH, SystemClock, seconds
 
 sandbox = App(name="sandbox", help="The test bank: its clock and its book.")
 
@@ -38,6 +38,8 @@ def clock(*, database: str | None = None) -> None:
 def advance(by: str, *, database: str | None = None) -> None:
     """Move the deployment's clock forward; a running gateway follows within a second.
 
+    It stops on the way wherever something falls due: charges, retries, ends of sessions.
+
     Example: counterfoil sandbox advance 48h
 
     Parameters
@@ -50,6 +52,7 @@ def advance(by: str, *, database: str | None = None) -> None:
     settings = from_environment(database=database)
     clock = SystemClock(clock_file(settings.path))
     clock.advance(seconds(by))
+    clock.look()
     print(_now(clock))
 
 

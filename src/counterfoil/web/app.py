@@ -76,6 +76,7 @@ class Served:
     def __init__(self, wires: Mapping[str, tuple[str, Handler]], store: Store) -> None:
         self._wires = wires
         self._store = store
+        self.under_way = 0  # requests of the wires
         self.metrics = Metrics({name for name, _ in wires.values()})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,7 +89,11 @@ class Served:
             return
         name, handle = wire
         began = perf_counter_ns()
-        answer = await handle(Exchange(scope, receive))
+        self.under_way += 1
+        try:
+            answer = await handle(Exchange(scope, receive))
+        finally:
+            self.under_way -= 1
         await reply(send, answer)
         self.metrics.answered(name, answer.status, (perf_counter_ns() - began) // 1000)
 

@@ -22,6 +22,7 @@ from counterfoil.core.pricing import Terms
 from counterfoil.core.rules import Command, begin, finish
 from counterfoil.courier import StandardForm, new_secret, sign, verify
 from counterfoil.courier.standard import TOLERANCE_S, Mismatch, SecretError
+from counterfoil.testing import demo_merchant
 from counterfoil.testing.world import START_US
 
 # The specification's own example.
@@ -74,7 +75,14 @@ def told(order: Order, *, now: int = START_US, secrets: tuple[Secret, ...] = (KN
         at=order.updated,
         operation=operations[-1].id if operations else None,
     )
-    return Told(endpoint=ENDPOINT, notice=notice, order=order, secrets=secrets, now=now)
+    return Told(
+        merchant=demo_merchant(),
+        endpoint=ENDPOINT,
+        notice=notice,
+        order=order,
+        secrets=secrets,
+        now=now,
+    )
 
 
 def read(body: bytes) -> dict[str, object]:

@@ -45,7 +45,7 @@ BUDGETS: Final = (
     Budget("store", 1300, 2420, "lists by any filter, full-text search and proofs; one statement a "
                                 "table and batch, filled up to a few sizes"),
     Budget("vault", 600),
-    Budget("courier", 1000),
+    Budget("courier", 920),
     Budget("web", 1800),
     Budget("dialects/*", 1200, 2000, "every fault of a request is named, member by member; bodies "
                                      "are read and calls made in modules of their own"),

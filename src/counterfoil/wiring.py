@@ -168,6 +168,7 @@ async def telling(made: Parts) -> AsyncIterator[tuple[Served, Pump]]:
         store=made.store,
         vault=made.vault,
         clock=made.clock,
+        wall=SystemClock(),
         ids=made.ids,
         audience=made.audience,
         courier=courier,

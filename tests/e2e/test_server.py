@@ -361,7 +361,7 @@ def test_migrate_is_safe_twice_and_from_several_processes_at_once(tmp_path: Path
     ended = [(process.communicate()[1].decode(), process.returncode) for process in at_once]
     assert [status for _, status in ended] == [0] * 8, ended
     again = program("migrate", "--database", url)
-    assert (again.status, again.err) == (0, "at step 0001 already\n")
+    assert (again.status, again.err) == (0, "at step 0002 already\n")
 
 
 def test_its_files_are_for_its_owner_alone(server: Server) -> None:

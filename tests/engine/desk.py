@@ -167,6 +167,7 @@ class Desk:
                 store=self.store,
                 vault=self.vault,
                 clock=self.clock,
+                wall=self.clock,
                 ids=self.ids,
                 audience=self.audience,
                 courier=self.carrier,

@@ -12,7 +12,17 @@ from cyclopts import App, CycloptsError
 from msgspec import MsgspecError
 
 from counterfoil import __version__
-from counterfoil.cli import bench, listen, merchants, proof, rates, sandbox, serving, vault
+from counterfoil.cli import (
+    bench,
+    listen,
+    merchants,
+    proof,
+    rates,
+    sandbox,
+    serving,
+    vault,
+    webhooks,
+)
 from counterfoil.config import SettingsError
 from counterfoil.connectors import ConnectorError
 from counterfoil.connectors.sandbox.book import BookError
@@ -36,7 +46,7 @@ app = App(
     help="A payment gateway that you run yourself: one engine behind the wire APIs of others.",
     version=__version__,
 )
-for part in (serving, merchants, rates, proof, sandbox, vault, listen, bench):
+for part in (serving, merchants, webhooks, listen, rates, proof, sandbox, vault, bench):
     part.register(app)
 
 

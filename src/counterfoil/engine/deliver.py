@@ -25,13 +25,15 @@ SLOW_DOWN: Final = frozenset({429, 503})
 class Desk(NamedTuple):
     """What delivery needs: the store, the keys, the time, who is told, and who carries it.
 
-    `turn` is waited for before each post, so that callbacks leave payments their way. `base` is
-    the public address of the API, where one is configured.
+    `turn` is waited for before each post, so that callbacks leave payments their way. `wall` is the
+    time as the address has it, which a sandbox's clock may be ahead of. `base` is the public
+    address of the API, where one is configured.
     """
 
     store: Store
     vault: Vault
     clock: Clock
+    wall: Clock
     ids: Ids
     audience: Audience
     courier: Courier
@@ -86,7 +88,7 @@ async def post(desk: Desk, endpoint: Endpoint, notice: Notice) -> Attempt:
         notice=notice,
         order=as_of(order, notice.at),
         secrets=tuple(desk.vault.open_secret(owner, e) for e in endpoint.signing(notice.at)),
-        now=desk.clock.now(),
+        now=desk.wall.now(),
         base=desk.base,
     )
     number = desk.ids.next()

@@ -8,7 +8,7 @@ from typing import Final, NoReturn, TypeAlias
 from msgspec.structs import replace
 
 from counterfoil.core.answers import Answer
-from counterfoil.core.callbacks import Attempt, Courier, Endpoint
+from counterfoil.core.callbacks import Attempt, Courier, Endpoint, Form
 from counterfoil.core.card import Cvv, Pan, Secret
 from counterfoil.core.change import Change
 from counterfoil.core.errors import Refused
@@ -20,6 +20,7 @@ from counterfoil.core.ports import Capability, Committed, Inquiry, Instruction
 from counterfoil.core.rules import Bucket, Command, position
 from counterfoil.core.schedule import SECOND_US
 from counterfoil.core.timers import Due, Settled, Timer
+from counterfoil.courier.standard import new_secret
 from counterfoil.engine.audience import Audience
 from counterfoil.engine.deliver import Desk as Outgoing
 from counterfoil.engine.orders import Draft, NewCard, Orders
@@ -143,6 +144,7 @@ class Desk:
         self.host = host
         self.courier = FakeCourier()
         self.carrier: Courier = self.courier
+        self.forms: dict[str, Form] = {}
         self.limits = limits
         self.merchant = merchant
         self.restart()
@@ -159,7 +161,8 @@ class Desk:
         )
         self.orders = Orders(self.engine)
         self.host.listen(self.engine.receive)
-        self.audience = Audience(self.store, {"plain": PlainForm()}, self.clock)
+        forms: dict[str, Form] = {"plain": PlainForm(), **self.forms}
+        self.audience = Audience(self.store, forms, self.clock)
         self.engine.audience = self.audience
         table = kinds(
             self.engine,
@@ -183,21 +186,21 @@ class Desk:
         )
         self.engine.nudge = self.pump.nudge
 
-    async def listens(self, *events: Event, number: int = 9, secrets: int = 1) -> Endpoint:
-        """The merchant's endpoint of that number, with so many secrets in force."""
+    async def listens(
+        self, *events: Event, number: int = 9, wire: str = "plain", url: str | None = None
+    ) -> Endpoint:
+        """The merchant's endpoint of that number, with a secret in force."""
         owner, since = (self.merchant.id, number), self.clock.now()
-        sealed = [
-            self.vault.seal_secret(owner, Secret(f"s{number}.{each}"), since + each)
-            for each in range(secrets)
-        ]
+        secret = Secret(f"s{number}") if wire == "plain" else new_secret(bytes(32))
+        sealed = self.vault.seal_secret(owner, secret, since)
         endpoint = Endpoint(
             merchant=self.merchant.id,
             id=number,
-            wire="plain",
-            url=f"https://shop.example/{number}",
+            wire=wire,
+            url=url or f"https://shop.example/{number}",
             created=since,
             events=events,
-            secrets=tuple(sealed),
+            secrets=(sealed,),
         )
         await self.store.save_endpoint(endpoint)
         self.audience.forget(self.merchant.id)

@@ -40,9 +40,9 @@ async def test_what_happens_is_told_once_and_in_order() -> None:
     await desk.act(order, Kind.REFUND, 1_000)
     await desk.pump.run_due()
     assert desk.told() == [
-        "1 payment.authorized 1 s9.0",
-        "2 order.charged 2 s9.0",
-        "3 order.refunded 3 s9.0",
+        "1 payment.authorized 1 s9",
+        "2 order.charged 2 s9",
+        "3 order.refunded 3 s9",
     ]
     assert [each.receipt.status for each in await attempts(desk)] == [200] * 3
     await desk.later(1)
@@ -56,7 +56,7 @@ async def test_a_callback_shows_the_order_as_it_was_however_late_it_goes() -> No
     order = (await desk.authorize()).order
     await desk.act(order, Kind.CHARGE)
     await desk.pump.run_due()
-    assert desk.told() == ["1 payment.authorized 1 s9.0"]
+    assert desk.told() == ["1 payment.authorized 1 s9"]
 
 
 async def test_an_endpoint_hears_only_what_it_wants_and_its_form_has_words_for() -> None:
@@ -66,8 +66,8 @@ async def test_an_endpoint_hears_only_what_it_wants_and_its_form_has_words_for()
     await desk.authorize()
     await desk.charged()
     await desk.pump.run_due()
-    assert desk.told(9) == ["2 order.charged 2 s9.0"]
-    assert desk.told(8) == ["1 payment.failed 1 s8.0"]
+    assert desk.told(9) == ["2 order.charged 2 s9"]
+    assert desk.told(8) == ["1 payment.failed 1 s8"]
 
 
 async def test_nobody_listens_and_no_timer_is_set() -> None:
@@ -92,13 +92,13 @@ async def test_failures_are_tried_again_by_the_schedule_and_later_notices_wait()
     desk.courier.script.extend([failed(), failed(None)])
     await desk.charged()
     await desk.pump.run_due()
-    assert desk.told() == ["1 payment.authorized 1 s9.0"]
+    assert desk.told() == ["1 payment.authorized 1 s9"]
     await desk.later(59)
     assert len(desk.told()) == 1
     await desk.later(1)
     assert len(desk.told()) == 2
     await desk.later(600)
-    assert desk.told() == ["1 payment.authorized 1 s9.0"] * 3 + ["2 order.charged 2 s9.0"]
+    assert desk.told() == ["1 payment.authorized 1 s9"] * 3 + ["2 order.charged 2 s9"]
     bodies = {callback.body for _, callback in desk.courier.posts}
     assert len(bodies) == 2
     assert [each.receipt.why for each in await attempts(desk)] == [None, "timeout", None, None]
@@ -114,7 +114,7 @@ async def test_what_fails_for_ever_is_parked_in_sight_and_a_new_event_wakes_it()
     assert await parked(desk) == ["status 500"]
     await desk.act(order, Kind.CHARGE)
     await desk.later(1)
-    assert desk.told()[3:] == ["1 payment.authorized 1 s9.0", "2 order.charged 2 s9.0"]
+    assert desk.told()[3:] == ["1 payment.authorized 1 s9", "2 order.charged 2 s9"]
     assert await parked(desk) == []
 
 
@@ -208,8 +208,8 @@ async def test_secrets_are_those_in_force_when_it_happened() -> None:
     await desk.act(order, Kind.REFUND, 10)
     await desk.pump.run_due()
     assert desk.told() == [
-        "1 payment.authorized 1 s9.0",
-        "2 order.charged 2 new s9.0",
+        "1 payment.authorized 1 s9",
+        "2 order.charged 2 new s9",
         "3 order.refunded 3 new",
     ]
 
@@ -243,7 +243,7 @@ async def test_an_attempt_is_made_again_on_demand() -> None:
     desk.courier.script.append(failed())
     await desk.pump.run_due()
     await desk.later(60)
-    assert desk.told()[2:] == ["1 payment.authorized 1 s9.0"] * 2
+    assert desk.told()[2:] == ["1 payment.authorized 1 s9"] * 2
     made = await attempts(desk)
     assert [(each.sequence, each.receipt.status) for each in made[2:]] == [(1, 500), (1, 200)]
     assert Due.RESEND not in await desk.timers()

@@ -177,7 +177,7 @@ async def test_a_session_ends_at_its_time_and_the_merchant_is_told() -> None:
     await desk.later(1)
     after = await desk.now(order)
     assert (after.closed, after.closed_at) == (Code.SESSION_EXPIRED, order.expires)
-    assert desk.told() == ["2 order.rejected 0 s9.0"]
+    assert desk.told() == ["2 order.rejected 0 s9"]
     assert [notice.event for _, notice in desk.store.notices_told] == [
         Event.ORDER_CREATED,
         Event.ORDER_REJECTED,

@@ -26,8 +26,7 @@ from counterfoil.courier.guard import Forbidden, Guard, Lookup, Network, Target,
 
 TIMEOUT_S: Final = 10  # of a whole post; the standard's 15 to 30 s hold up too much of a queue
 KEEP_ALIVE_S: Final = 4  # shorter than the 5 s after which common servers close what is idle
-CONNECTIONS_MAX: Final = 256
-CONNECTIONS_HOST_MAX: Final = 16
+CONNECTIONS_MAX: Final = 1024  # open files; how many go to one address is for who posts to bound
 BUFFER_BYTES: Final = 4096  # of an answer, before reading pauses; we keep ANSWER_MAX
 RETRY_AFTER_MAX_S: Final = 86_400
 DIGITS_MAX: Final = 9
@@ -81,7 +80,7 @@ class HttpCourier:
                 socket_factory=self._socket,
                 ssl=tls or ssl.create_default_context(),
                 limit=CONNECTIONS_MAX,
-                limit_per_host=CONNECTIONS_HOST_MAX,
+                limit_per_host=0,
                 keepalive_timeout=KEEP_ALIVE_S,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),

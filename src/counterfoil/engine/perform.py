@@ -333,8 +333,8 @@ class Engine:
                     self.running -= born
             match verdict:
                 case Committed.DONE:
-                    if made.timers:
-                        self.nudge([(order.merchant, timer.lane) for timer in made.timers])
+                    now = self.clock.now() if made.timers else 0
+                    self.nudge([(order.merchant, e.lane) for e in made.timers if e.due <= now])
                     return made
                 case Committed.DUPLICATE:
                     raise KeyTakenError

@@ -18,7 +18,7 @@ from counterfoil.core.timers import Due, Errand, Settled, Want
 
 LEASE_S: Final = 25  # longer than any one handling; a dead worker's are taken over within 30 s
 TICK_MS: Final = 1000  # how often it looks for what other processes have set
-GATHER_MS: Final = 10  # what finishes within this time is recorded in one commit
+GATHER_MS: Final = 10  # what is set within this time is taken together, and so recorded
 WIDTH: Final = 8  # timers of a lane at once
 Lane = tuple[int, int]  # merchant and lane
 
@@ -111,9 +111,12 @@ class Pump:
         self._walking = asyncio.Lock()
 
     def nudge(self, lanes: Iterable[Lane]) -> None:
-        """Something was set in those lanes: look at once."""
-        self._nudged.update(lanes)
-        self._wake.set()
+        """Something is due in those lanes: look soon. One without room is looked at when it has."""
+        for lane in lanes:
+            room = self._rooms.get(lane)
+            if room is None or room.running < room.width:
+                self._nudged.add(lane)
+                self._wake.set()
 
     async def run(self) -> None:
         """Handle what falls due, until cancelled; what is under way then is taken up later."""
@@ -128,8 +131,7 @@ class Pump:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            if self._finished:
-                await self._settle()
+            await self._settle()
 
     async def run_due(self) -> None:
         """Handle everything that is due now, and what that makes due now."""
@@ -164,6 +166,7 @@ class Pump:
         try:
             async with asyncio.timeout(self.tick_ms / 1000):
                 await self._wake.wait()
+            await asyncio.sleep(GATHER_MS / 1000)
             lanes: Iterable[Lane] = self._nudged
         except TimeoutError:
             lanes = await self._lanes()
@@ -228,6 +231,8 @@ class Pump:
     async def _settle(self) -> None:
         """Record what has finished, together, and look for more in those lanes."""
         finished, self._finished = self._finished, []
+        if not finished:
+            return
         settled = [worked.settled for worked in finished]
         attempts = [attempt for worked in finished for attempt in worked.attempts]
         await self._store.settle(settled, attempts)

@@ -1,7 +1,7 @@
 """Assembly: the one place that knows every part."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from os import environ
 from pathlib import Path
@@ -139,18 +139,28 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
         started = made.ids.next()
         for merchant in await made.store.merchants():
             await made.store.let_go(merchant.id, made.settings.worker)
-        async with telling(made) as (app, pump):
-            work = [*chores.chores(made.engine, started=started), *_watch(made, pump)]
-            working = [
-                asyncio.create_task(chores.run(work, tell)),
-                asyncio.create_task(pump.run()),
-            ]
-            try:
-                yield app
-            finally:
-                for task in working:
-                    task.cancel()
-                await asyncio.gather(*working, return_exceptions=True)
+        async with (
+            telling(made) as (app, pump),
+            working(
+                chores.run(
+                    [*chores.chores(made.engine, started=started), *_watch(made, pump)], tell
+                ),
+                pump.run(),
+            ),
+        ):
+            yield app
+
+
+@asynccontextmanager
+async def working(*work: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    """Such work running beside, cancelled at the end."""
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def forms() -> dict[str, Form]:

@@ -16,6 +16,8 @@ from counterfoil.core.record import Record
 
 LOGIN_MAX: Final = 200  # characters; the width of its column
 NAME_MAX: Final = 200
+DAY_S: Final = 86_400
+LATER_MAX_S: Final = 400 * DAY_S  # no issuer holds money so long
 PERCENT: Final = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))?", re.ASCII)
 WHOLE: Final = 10_000  # basis points: all of it
 
@@ -72,6 +74,10 @@ def flaws(merchant: Merchant) -> Iterator[str]:
         yield f"currency {merchant.currency} is not among currencies"
     if not _known_zone(merchant.zone):
         yield f"{merchant.zone!r} is no time zone of the IANA data base"
+    if not 0 <= (merchant.charge_after_s or 0) <= LATER_MAX_S:
+        yield f"charge_after_s is 0 to {LATER_MAX_S} seconds"
+    if not 0 <= (merchant.authorization_days or 0) * DAY_S <= LATER_MAX_S:
+        yield f"authorization_days are 0 to {LATER_MAX_S // DAY_S}"
     yield from _pricing(merchant.pricing)
     yield from _terminals(merchant)
     known = [f"{each.name}.{name}" for each in dialects.found() for name in each.settings]

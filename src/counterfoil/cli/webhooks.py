@@ -40,6 +40,12 @@ endpoints = App(name="endpoints", help="Who is told: add, list, remove, rotate, 
 webhooks.command(endpoints)
 webhooks.command(deliveries.deliveries)
 
+Own = Annotated[
+    str | None,
+    Parameter(
+        help="A secret of your own; - reads it from standard input.", allow_leading_hyphen=True
+    ),
+]
 Number = Annotated[int, Parameter(help="The endpoint's id.")]
 
 
@@ -56,7 +62,7 @@ def add(  # noqa: PLR0913 (each is a documented option)
     wire: str = STANDARD,
     event: Annotated[list[str] | None, Parameter(negative="")] = None,
     login: str | None = None,
-    secret: str | None = None,
+    secret: Own = None,
     database: Database = None,
     json: Json = False,
 ) -> None:
@@ -75,8 +81,6 @@ def add(  # noqa: PLR0913 (each is a documented option)
         What it is told of, repeated (default: everything its form has words for).
     login
         The login of HTTP Basic, where the form is protected by it.
-    secret
-        A secret of your own; - reads it from standard input.
     """
     known = _events(wire, event or [])
     _check(url)
@@ -137,7 +141,7 @@ def rotate(
     *,
     merchant: Whose,
     overlap: str = "24h",
-    secret: str | None = None,
+    secret: Own = None,
     database: Database = None,
     json: Json = False,
 ) -> None:
@@ -149,8 +153,6 @@ def rotate(
     ----------
     overlap
         How long the old ones are still signed with: 0, 30m, 48h or 2d.
-    secret
-        A secret of your own; - reads it from standard input.
     """
     ends_us = seconds(overlap) * SECOND_US
 
@@ -242,10 +244,11 @@ def _check(url: str) -> None:
     """Raise `SettingsError` where nobody can be told there; say so where only this one cannot."""
     try:
         Guard(ANYWHERE, plain=True).target(url)
+    except Forbidden as error:
+        raise SettingsError(f"{url}: {error}") from error
+    try:
         Guard(from_environment().networks).target(url)
     except Forbidden as error:
-        if not error.why.startswith("refused"):
-            raise SettingsError(f"{url}: {error}") from error
         say(f"note: {error}; a gateway sends there only if callbacks_allow or --demo lets it")
 
 

@@ -20,6 +20,7 @@ from counterfoil.core.rates import Rate
 from counterfoil.core.record import Record
 from counterfoil.core.rules import Standing, standing
 from counterfoil.core.timers import Timekeeper
+from counterfoil.core.wallets import Cryptogram
 
 
 class Capability(StrEnum):
@@ -33,14 +34,17 @@ class Capability(StrEnum):
     SEVERAL_CHARGES = "several_charges"
     INQUIRE = "inquire"
     NEEDS_CARD = "needs_card"  # the card number goes with every operation, not only the first
+    SAMPLES = "samples"  # it takes no money, so that samples of wallet tokens may be given to it
 
 
 class CardData(Record):
-    """A card as an acquirer needs it; lives inside one request."""
+    """A card as an acquirer needs it, perhaps out of a wallet; lives inside one request."""
 
     pan: Pan
     card: Card
     cvv: Cvv | None = None
+    cryptogram: Cryptogram | None = None
+    eci: str | None = None
 
 
 class Original(Record):

@@ -5,11 +5,9 @@ instruction. What rests of a token is a `WalletUse`: nothing that anybody could 
 """
 
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final
 
 from counterfoil.core.card import Masked, Pan
-from counterfoil.core.merchant import Merchant
-from counterfoil.core.money import Money
 from counterfoil.core.record import Record
 
 KEY: Final = "§"  # begins what remembers a token; no caller's idempotency key can
@@ -107,17 +105,3 @@ class Opened(Record):
     month: int
     year: int
     cryptogram: Cryptogram | None = None
-
-
-class Wallets(Protocol):
-    """Where tokens are opened: the vault."""
-
-    def open(
-        self, merchant: Merchant, token: Token, amount: Money, now: int, *, samples: bool
-    ) -> Opened:
-        """The token, opened; `now` is in microseconds since 1970 UTC.
-
-        `samples`: the acquirer takes no money, so that a token of nobody's may stand for a real
-        one. Raises `TokenError`.
-        """
-        ...

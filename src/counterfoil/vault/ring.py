@@ -24,6 +24,7 @@ from counterfoil.core.ports import DataKey, VaultError
 from counterfoil.vault.master import KEY_BYTES, MasterKey
 
 ROOT: Final = 0  # the reserved id of the key that seals nothing and others are derived from
+NOBODY: Final = 0  # the endpoint that a merchant's own secrets are sealed for: there is none
 VERSION: Final = 1
 HEADER: Final = struct.Struct(">BQ")
 PLACE: Final = struct.Struct(">QQ")

@@ -33,10 +33,10 @@ from counterfoil.core.wallets import (
     WalletUse,
 )
 from counterfoil.vault.wallets import apple, google
-from counterfoil.vault.wallets.keys import Keys, read_keys
+from counterfoil.vault.wallets.keys import Keys, KeysFile, SealedKeys, read_keys, seal_keys
 from counterfoil.vault.wallets.reading import from_base64, read
 
-__all__ = ["Keys", "TokenVault", "read_keys"]
+__all__ = ["Keys", "KeysFile", "SealedKeys", "TokenVault", "read_keys", "seal_keys"]
 
 SAMPLE_CARD: Final = "4109370000044320"  # of the Bizon document's own example
 SAMPLE_YEARS: Final = 4
@@ -74,7 +74,7 @@ class TokenVault:
     def open(
         self, merchant: Merchant, token: Token, amount: Money, now: int, *, samples: bool
     ) -> Opened:
-        """The token, opened; see `core.wallets.Wallets`."""
+        """The token, opened; see `engine/wallets.py`. Raises `TokenError`."""
         keys, text = self._keys_of(merchant), token.text.reveal()
         if samples and (keys is None or getattr(keys, token.wallet) is None):
             if not _made_here(text):

@@ -11,6 +11,7 @@ certificate has it in extension 1.2.840.113635.100.6.32. Google's `roots` are it
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
@@ -26,13 +27,18 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from counterfoil.core.ports import VaultError
+from counterfoil.core.callbacks import SealedSecret
+from counterfoil.core.card import Secret
+from counterfoil.core.merchant import Merchant
+from counterfoil.core.ports import Vault, VaultError
 from counterfoil.core.wallets import TokenError
+from counterfoil.vault.ring import NOBODY
 from counterfoil.vault.wallets.reading import from_base64
 
 HASHED: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 RECIPIENT: Final = re.compile(r"(?:merchant|gateway):.+")
 RSA_BITS_MIN: Final = 2048
+MERCHANTS: Final = 256  # whose keys are kept open
 MS_US: Final = 1000
 Item = TypeVar("Item")
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -82,6 +88,28 @@ class KeysFile:
         if self._found is None and self._path.exists():
             self._found = read_keys(msgspec.json.decode(self._path.read_bytes(), type=_File).keys)
         return self._found
+
+
+class SealedKeys:
+    """The keys that rest sealed with a merchant; opened once for each that was saved."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self._read = lru_cache(maxsize=MERCHANTS)(self._opened)
+
+    def __call__(self, merchant: Merchant) -> Keys | None:
+        """The keys; None where the merchant has none. Raises `VaultError`."""
+        sealed = merchant.wallet_keys
+        return None if sealed is None else self._read(merchant.id, sealed)
+
+    def _opened(self, merchant: int, sealed: SealedSecret) -> Keys:
+        return read_keys(self._vault.open_secret((merchant, NOBODY), sealed).reveal())
+
+
+def seal_keys(vault: Vault, merchant: int, text: str, since: int) -> SealedSecret:
+    """The keys as they may rest with the merchant; raises `VaultError` where they are no keys."""
+    read_keys(text)
+    return vault.seal_secret((merchant, NOBODY), Secret(text), since)
 
 
 class _File(msgspec.Struct):

@@ -188,7 +188,7 @@ def test_lengths_count_bytes_and_not_characters(form: Form) -> None:
     assert refused(lambda: opened(wanted, own=other)) is Reason.SIGNATURE
 
 
-def test_any_merchant_of_a_gateway_may_be_taken() -> None:
+def test_a_token_for_the_merchant_itself_names_no_other() -> None:
     google = keys().google_pay
     assert google is not None
     other = keys()._replace(google_pay=google._replace(gateway_merchant=None))
@@ -285,6 +285,7 @@ BAD_KEYS = [
     ('{"apple_pay": {"merchant": "m", "keys": [], "roots": []}}', "apple_pay.keys"),
     ('{"apple_pay": {"merchant": "m", "keys": ["SECRET"], "roots": []}}', "PEM"),
     ('{"google_pay": {"recipient": "x", "keys": [], "roots": {"keys": []}}}', "recipient"),
+    ('{"google_pay": {"recipient": "gateway:1", "keys": [], "roots": {"keys": []}}}', "share"),
     ('{"google_pay": {"recipient": "merchant:1", "keys": [], "roots": {"keys": []}}}', "keys"),
 ]
 

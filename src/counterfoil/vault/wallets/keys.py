@@ -37,6 +37,7 @@ from counterfoil.vault.wallets.reading import from_base64
 
 HASHED: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 RECIPIENT: Final = re.compile(r"(?:merchant|gateway):.+")
+GATEWAY: Final = "gateway:"
 RSA_BITS_MIN: Final = 2048
 MERCHANTS: Final = 256  # whose keys are kept open
 MS_US: Final = 1000
@@ -177,6 +178,10 @@ def _apple(written: _Apple) -> AppleKeys:
 def _google(written: _Google) -> GoogleKeys:
     if RECIPIENT.fullmatch(written.recipient) is None:
         raise VaultError("google_pay.recipient is merchant:ID or gateway:ID")
+    if written.recipient.startswith(GATEWAY) and not written.gateway_merchant:
+        raise VaultError(
+            "google_pay.gateway_merchant is needed: a gateway's merchants share its key"
+        )
     keys = [_private("google_pay.keys", pem) for pem in written.keys]
     elliptic = [key for key in keys if isinstance(key, ec.EllipticCurvePrivateKey)]
     if len(elliptic) != len(keys):

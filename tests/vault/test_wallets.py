@@ -28,14 +28,12 @@ from tests.vault.tokens import (
 )
 
 from counterfoil.core.card import Masked, Pan
-from counterfoil.core.ports import VaultError
 from counterfoil.core.wallets import Form, Reason, Token, TokenError, Wallet
 from counterfoil.testing import demo_merchant
-from counterfoil.testing.tokens import BREAKS, FORMS, Broken, Mint, make_token, mint_at
+from counterfoil.testing.tokens import BREAKS, FORMS, Broken, Mint, make_token
 from counterfoil.testing.tokens.apple import sign
 from counterfoil.testing.world import START_US
 from counterfoil.vault.wallets import cms, read_keys
-from counterfoil.vault.wallets.keys import KeysFile
 
 MINUTE_US = 60_000_000
 
@@ -265,49 +263,3 @@ def test_a_token_of_the_sandbox_is_opened_for_real_by_the_test_bank_only() -> No
     with pytest.raises(TokenError) as caught:
         vault(sandbox=None).open(demo_merchant(), token, AMOUNT, START_US, samples=True)
     assert caught.value.reason is Reason.NO_KEYS
-
-
-def test_the_sandbox_keys_rest_in_a_file_of_their_owner(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "gateway.wallets.json"
-    found = KeysFile(path)
-    assert found() is None
-    first, second = mint_at(path), mint_at(path)
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert [each.name for each in path.parent.iterdir()] == [path.name]
-    assert first.text() != Mint.create().text()
-    for one in (first, second):
-        assert opened(WANTED, make_token(one, WANTED), own=found()).pan == Pan(PAN)
-
-
-BAD_KEYS = [
-    ("", "cannot be read"),
-    ('{"apple": {}}', "unknown field `apple`"),
-    ('{"apple_pay": {"merchant": "m", "keys": [], "roots": []}}', "apple_pay.keys"),
-    ('{"apple_pay": {"merchant": "m", "keys": ["SECRET"], "roots": []}}', "PEM"),
-    ('{"google_pay": {"recipient": "x", "keys": [], "roots": {"keys": []}}}', "recipient"),
-    ('{"google_pay": {"recipient": "gateway:1", "keys": [], "roots": {"keys": []}}}', "share"),
-    ('{"google_pay": {"recipient": "merchant:1", "keys": [], "roots": {"keys": []}}}', "keys"),
-]
-
-
-@pytest.mark.parametrize(("text", "told"), BAD_KEYS)
-def test_bad_keys_are_named_and_not_shown(text: str, told: str) -> None:
-    with pytest.raises(VaultError, match=told) as caught:
-        read_keys(text)
-    assert "SECRET" not in str(caught.value)
-
-
-def test_keys_of_another_kind_are_refused() -> None:
-    mine = mint().keys()
-    good, own = json.dumps(mine), mine["apple_pay"]["keys"]
-    assert isinstance(own, list)
-    rsa = own[1]
-    for name, member, value in (
-        ("google_pay", "keys", [rsa]),
-        ("google_pay", "roots", {"keys": [{"keyValue": "AAAA", "protocolVersion": "ECv2"}]}),
-        ("apple_pay", "roots", ["no certificate"]),
-    ):
-        other = json.loads(good)
-        other[name][member] = value
-        with pytest.raises(VaultError, match=f"{name}.{member}"):
-            read_keys(json.dumps(other))

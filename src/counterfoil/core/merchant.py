@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from counterfoil.core.callbacks import SealedSecret
+from counterfoil.core.card import SealedSecret
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.record import Record
 

@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Final, Protocol, TypeAlias
 
 from counterfoil.core.answers import Answer
-from counterfoil.core.callbacks import Outbox, SealedSecret
-from counterfoil.core.card import Brand, Card, Cvv, Pan, SealedCard, Secret
+from counterfoil.core.callbacks import Outbox
+from counterfoil.core.card import Brand, Card, Cvv, Pan, SealedCard, SealedSecret, Secret
 from counterfoil.core.change import Change, KeyUse
 from counterfoil.core.ledger import Posting
 from counterfoil.core.merchant import Credential, Merchant

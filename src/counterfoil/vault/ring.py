@@ -18,8 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from counterfoil.core.callbacks import SealedSecret
-from counterfoil.core.card import NUMBER, Pan, SealedCard, Secret
+from counterfoil.core.card import NUMBER, Pan, SealedCard, SealedSecret, Secret
 from counterfoil.core.ports import DataKey, VaultError
 from counterfoil.vault.master import KEY_BYTES, MasterKey
 

@@ -10,8 +10,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from counterfoil.core.callbacks import Endpoint, SealedSecret
-from counterfoil.core.card import SealedCard
+from counterfoil.core.callbacks import Endpoint
+from counterfoil.core.card import SealedCard, SealedSecret
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.ports import DataKey, Store
 from counterfoil.core.record import Record

@@ -27,8 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from counterfoil.core.callbacks import SealedSecret
-from counterfoil.core.card import Secret
+from counterfoil.core.card import SealedSecret, Secret
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.ports import Vault, VaultError
 from counterfoil.core.wallets import TokenError

@@ -154,6 +154,13 @@ async def test_a_refused_token_does_nothing(bad: Reason) -> None:
     await pay(desk, purse, key=once())
 
 
+async def test_a_host_that_cannot_carry_the_proof_gets_no_token() -> None:
+    desk = await open_desk(supports=EVERYTHING - {Capability.CRYPTOGRAMS})
+    purse = Purse(desk)
+    assert (await refusal(pay(desk, purse))).code is Code.NOT_SUPPORTED
+    assert (purse.asked, desk.host.instructions) == ([], [])
+
+
 async def test_without_a_vault_for_wallets_none_is_taken() -> None:
     desk = await open_desk()
     assert reason(await refusal(pay(desk, None))) == Reason.NO_KEYS

@@ -34,6 +34,7 @@ class Capability(StrEnum):
     SEVERAL_CHARGES = "several_charges"
     INQUIRE = "inquire"
     NEEDS_CARD = "needs_card"  # the card number goes with every operation, not only the first
+    CRYPTOGRAMS = "cryptograms"  # it takes a wallet's proof along to the issuer
     SAMPLES = "samples"  # it takes no money, so that samples of wallet tokens may be given to it
 
 

@@ -78,7 +78,7 @@ class WalletUse(Record):
 
     `id` is the token's identity (hex), `until` the end of its lifetime (None: it may come again).
     `stand_in` is shown where a wire shows the cryptogram: a keyed hash of it, in its form; None
-    where there is no cryptogram, because the card is a plain one. `eci` is as the network gave it.
+    where there is no cryptogram, because the card is a plain one. `eci` has two digits.
     """
 
     wallet: Wallet

@@ -42,12 +42,16 @@ async def authorize(
     this is called: its token is used, and may be over.
     """
     engine, terminal = orders.engine, merchant.terminal(draft.terminal).name
-    samples = Capability.SAMPLES in engine.acquirer(merchant, terminal).supports
+    supports = engine.acquirer(merchant, terminal).supports
+    if Capability.CRYPTOGRAMS not in supports:
+        raise Refused(Code.NOT_SUPPORTED, operation="wallet tokens")
     if wallets is None:
         raise Refused(Code.WALLET_REFUSED, reason=Reason.NO_KEYS)
     now = engine.clock.now()
     try:
-        opened = wallets.open(merchant, token, draft.amount, now, samples=samples)
+        opened = wallets.open(
+            merchant, token, draft.amount, now, samples=Capability.SAMPLES in supports
+        )
     except TokenError as error:
         raise Refused(Code.WALLET_REFUSED, reason=error.reason) from None
     card = NewCard(

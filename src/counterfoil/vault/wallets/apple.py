@@ -162,7 +162,7 @@ def _card(payload: Payload, amount: Money, use: WalletUse) -> Opened:
     if payload.transaction_amount != amount.minor:
         raise TokenError(Reason.AMOUNT)
     return Opened(
-        use=msgspec.structs.replace(use, eci=eci),
+        use=msgspec.structs.replace(use, eci=eci and eci.zfill(2)),
         pan=pan,
         month=int(expiry[2]),
         year=2000 + int(expiry[1]),

@@ -215,7 +215,7 @@ def _card(payload: Payload, form: Form, merchant: str | None, now: int) -> Opene
             form=form,
             id=sha256(payload.message_id.encode()).hexdigest(),
             until=until,
-            eci=eci or None,
+            eci=eci.zfill(2) if eci else None,
         ),
         pan=checked_pan(details.pan),
         month=details.expiration_month,

@@ -95,6 +95,13 @@ def test_the_sandbox_keys_rest_in_a_file_of_their_owner(tmp_path: Path) -> None:
         assert opened(WANTED, make_token(one, WANTED), own=found()).pan == Pan(PAN)
 
 
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.wallets.json"
+    path.write_text('{"keys": ')
+    with pytest.raises(VaultError, match="damaged"):
+        KeysFile(path)()
+
+
 BAD_KEYS = [
     ("", "cannot be read"),
     ('{"apple": {}}', "unknown field `apple`"),

@@ -86,7 +86,11 @@ class KeysFile:
     def __call__(self) -> Keys | None:
         """The keys; None where there is no file. Raises `VaultError`, `OSError`."""
         if self._found is None and self._path.exists():
-            self._found = read_keys(msgspec.json.decode(self._path.read_bytes(), type=_File).keys)
+            try:
+                kept = msgspec.json.decode(self._path.read_bytes(), type=_File)
+            except msgspec.MsgspecError:
+                raise VaultError(f"{self._path} is damaged: it holds no wallet keys") from None
+            self._found = read_keys(kept.keys)
         return self._found
 
 

@@ -85,8 +85,8 @@ def test_a_merchant_s_keys_rest_sealed(seeded: Run, tmp_path: Path) -> None:
     )
     assert b"PRIVATE KEY" not in rest
     assert b"wallet_keys" in rest
-    assert seeded("vault", "rotate").status == 0
     assert seeded("merchant", "set", "1", "name=Shop").status == 0
+    assert seeded("vault", "rotate").status == 0, "what rests still opens"
     assert "wallet_keys" in seeded("merchant", "set", "1", "wallet_keys=null").fault
     shown = json.decode(seeded("merchant", "show", "1").out, type=dict[str, object])
     assert shown["wallet_keys"] is True

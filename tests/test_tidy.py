@@ -19,7 +19,7 @@ FILE_LINES_MAX: Final = 400
 FUNCTION_LINES_MAX: Final = 50
 HANDLER_LINES_MAX: Final = 15  # of its body, without the docstring
 NESTING_MAX: Final = 3
-WHOLE_MAX: Final = 18_000
+WHOLE_MAX: Final = 21_000
 BLOCKS: Final = (
     ast.For, ast.AsyncFor, ast.While, ast.If, ast.Try, ast.TryStar, ast.With, ast.AsyncWith,
     ast.Match,
@@ -38,13 +38,14 @@ class Budget(NamedTuple):
 # What is granted is a debt with a figure, not a new budget: a package that grows past it fails.
 # fmt: off
 BUDGETS: Final = (
-    Budget("core", 1800, 2950, "currencies and declines are tables of facts; units and claims "
+    Budget("core", 1800, 3150, "currencies and declines are tables of facts; units and claims "
                                "serve the wires that come next; what follows is durable"),
-    Budget("engine", 1500, 2000, "timers, the outbox and what falls due: no library does them on "
+    Budget("engine", 1500, 2100, "timers, the outbox and what falls due: no library does them on "
                                  "both stores"),
     Budget("store", 1300, 2420, "lists by any filter, full-text search and proofs; one statement a "
                                 "table and batch, filled up to a few sizes"),
-    Budget("vault", 600),
+    Budget("vault", 600, 1700, "wallet tokens: two schemes of signatures, certificates, and the "
+                               "BER that Apple writes them in"),
     Budget("courier", 920),
     Budget("web", 1800),
     Budget("dialects/*", 1200, 2000, "every fault of a request is named, member by member; bodies "

@@ -46,6 +46,7 @@ from counterfoil.vault import (
     master_from_file,
     master_from_text,
 )
+from counterfoil.vault.wallets import KeysFile, SealedKeys, TokenVault
 from counterfoil.web import sandbox
 from counterfoil.web.app import Served
 from counterfoil.world import SystemClock, WorkerIds, seconds
@@ -217,6 +218,11 @@ def served(made: Parts, pump: Pump) -> Served:
         store=made.store,
         clock=made.clock,
         base=made.settings.base_url,
+        wallets=TokenVault(
+            made.vault.hash_secret,
+            SealedKeys(made.vault),
+            KeysFile(wallets_file(made.settings.path)),
+        ),
     )
     wires = {
         segment: (dialect.name, handler)
@@ -254,6 +260,11 @@ def clock_file(database: Path) -> Path:
 def book_file(database: Path) -> Path:
     """Where the test bank keeps its book."""
     return database.with_name(f"{database.stem}.sandbox.jsonl")
+
+
+def wallets_file(database: Path) -> Path:
+    """Where the keys of the sandbox's own wallet tokens rest."""
+    return database.with_name(f"{database.stem}.wallets.json")
 
 
 def key_file(database: Path) -> Path:

@@ -21,7 +21,7 @@ ENDPOINTS: Final = (
     "GET /orders/ without the slash", "GET /operations/ without the slash",
     "GET /exchange_rates/ without the slash",
     "POST /orders/authorize", "POST /orders/credit", "POST /orders/:id/rebill",
-    "POST /orders/:id/credit",
+    "POST /orders/:id/credit", "POST /orders/token_pay",
     "PUT /orders/:id/reverse", "PUT /orders/:id/charge", "PUT /orders/:id/refund",
     "PUT /orders/:id/cancel",
     "POST /orders/:id/reverse", "POST /orders/:id/charge", "POST /orders/:id/refund",
@@ -98,9 +98,14 @@ FOLLOW_UPS: Final = (  # sections 6.9 to 6.14, 13
     "what rebill copies", "cvv in card", "currency of the source", "rebill of reversed",
     "source of a rebill unchanged", "fields of credit", "credit to refunded",
 )
+TOKENS: Final = (  # section 6.15
+    "Apple Pay token", "Google Pay token", "members that a token makes meaningless",
+    "token with auto_charge", "token in a currency not enabled", "token's order read later",
+    "rebill of a token's card", "422 dsrp", "422 dsrp.type", "422 dsrp.token",
+)
 # fmt: on
 PROMISES: Final = (*TRANSPORT, *SCALARS, *SHAPES, *EXPANDS, *CASHFLOW, *LISTS, *FOLLOW_UPS)
-CHECKLIST: Final = frozenset((*ENDPOINTS, *PROMISES, *FAILURES, *AUTHORIZE))
+CHECKLIST: Final = frozenset((*ENDPOINTS, *PROMISES, *FAILURES, *AUTHORIZE, *TOKENS))
 EXCHANGES: Final[Mapping[str, Exchange]] = {
     str(path.relative_to(ROOT)): read(path) for path in examples(ROOT)
 }

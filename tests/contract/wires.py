@@ -31,6 +31,7 @@ from counterfoil.engine.orders import Orders
 from counterfoil.engine.perform import Engine, Limits
 from counterfoil.exchange import Node, Routes
 from counterfoil.testing import FakeClock, MemoryStore, MemoryVault, SerialIds
+from counterfoil.vault.wallets import SealedKeys, TokenVault
 from counterfoil.web.app import Served
 
 BASE: Final = "http://127.0.0.1:8080"
@@ -255,7 +256,11 @@ async def open_desk() -> Desk:
     )
     bank.listen(engine.receive)
     gateway = Gateway(
-        orders=Orders(engine), directory=Directory(store, vault, clock), store=store, clock=clock
+        orders=Orders(engine),
+        directory=Directory(store, vault, clock),
+        store=store,
+        clock=clock,
+        wallets=TokenVault(vault.hash_secret, SealedKeys(vault)),
     )
     handlers = {
         segment: (wire.name, wire.dialect.serve(gateway))

@@ -40,7 +40,13 @@ class Change(Record):
     timers: tuple[Timer, ...] = ()
     cards: tuple[SealedCard, ...] = ()
     key: KeyUse | None = None
+    token: KeyUse | None = None
     refiled: bool = False
+
+    @property
+    def keys(self) -> tuple[KeyUse, ...]:
+        """What may be used once: the caller's idempotency key, and a wallet's token."""
+        return tuple(each for each in (self.key, self.token) if each is not None)
 
 
 def change(
@@ -69,7 +75,18 @@ def change(
         notices=notices,
         cards=cards,
         key=key,
+        token=_token(order, born),
     )
+
+
+def _token(order: Order, born: tuple[Operation, ...]) -> KeyUse | None:
+    """The token that a payment begins with, dated to be remembered while it lives."""
+    use = order.payments[-1].wallet if order.payments else None
+    if use is None or use.until is None:
+        return None
+    if order.version and all(operation.kind is not Kind.AUTHORIZE for operation in born):
+        return None
+    return KeyUse(key=use.key, fingerprint=b"", order=order.id, used=use.until)
 
 
 def _notices(

@@ -23,6 +23,7 @@ class Code(StrEnum):
     NOT_SUPPORTED = "not_supported"
     CREDIT_NOT_ENABLED = "credit_not_enabled"
     NO_STORED_CARD = "no_stored_card"
+    WALLET_REFUSED = "wallet_refused"
     PAYMENT_NOT_FOUND = "payment_not_found"
     CHARGE_NOT_FOUND = "charge_not_found"
     NOT_ENOUGH_UNITS = "not_enough_units"

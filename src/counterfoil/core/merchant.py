@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from counterfoil.core.card import SealedSecret
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.record import Record
 
@@ -30,6 +31,7 @@ class Merchant(Record):
     `charge_after_s`: what is authorized is charged by itself after so many seconds.
     `authorization_days`: when an authorization lapses, where the schemes' own terms are not to hold
     (0: never).
+    `wallet_keys` open the tokens of its wallets (`vault/wallets/keys.py`).
     """
 
     id: int
@@ -48,6 +50,7 @@ class Merchant(Record):
     multiple_charges: bool = False
     credit_enabled: bool = True
     settings: tuple[str, ...] = ()
+    wallet_keys: SealedSecret | None = None
 
     def terminal(self, name: str | None) -> Terminal:
         """The terminal of that name, or the first; raises `Refused(UNKNOWN_TERMINAL)`."""

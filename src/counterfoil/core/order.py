@@ -14,6 +14,7 @@ from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code
 from counterfoil.core.money import Money
 from counterfoil.core.record import Record, remembered
+from counterfoil.core.wallets import WalletUse
 
 EPOCH_US: Final = 1_704_067_200_000_000  # 2024-01-01T00:00:00Z, where our ids begin
 
@@ -166,6 +167,7 @@ class Payment(Record, dict=True):
     card: Card | None = None
     secure3d: Secure3d | None = None
     recurring: Recurring | None = None
+    wallet: WalletUse | None = None
     log: tuple[Operation, ...] = ()
 
 

@@ -5,12 +5,14 @@ from typing import NamedTuple
 from counterfoil.core.ports import Clock, Store
 from counterfoil.engine.directory import Directory
 from counterfoil.engine.orders import Orders
+from counterfoil.engine.wallets import Wallets
 
 
 class Gateway(NamedTuple):
     """The engine's use cases, the directory, the store for reading, the clock.
 
     `base` is the public address of the API without a slash at its end, where one is configured.
+    Without `wallets` no wallet's token is taken.
     """
 
     orders: Orders
@@ -18,3 +20,4 @@ class Gateway(NamedTuple):
     store: Store
     clock: Clock
     base: str | None = None
+    wallets: Wallets | None = None

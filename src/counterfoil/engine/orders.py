@@ -26,6 +26,7 @@ from counterfoil.core.order import (
 from counterfoil.core.ports import CardData
 from counterfoil.core.record import Record
 from counterfoil.core.rules import Command, Standing, standing
+from counterfoil.core.wallets import Cryptogram, WalletUse
 from counterfoil.engine.perform import Done, Engine, KeyTakenError, Once
 
 REVERSIBLE = frozenset({Standing.AUTHORIZED})
@@ -48,16 +49,18 @@ class Draft(Record):
     auto_charge: bool = False
     secure3d: Secure3d | None = None
     recurring: Recurring | None = None
+    wallet: WalletUse | None = None
 
 
 class NewCard(Record):
-    """A card as it was typed in; `month` and `year` 0 where no expiry was given."""
+    """A card as it was typed in, or came out of a wallet; `month` and `year` 0: not given."""
 
     pan: Pan
     cvv: Cvv | None = None
     holder: str | None = None
     month: int = 0
     year: int = 0
+    cryptogram: Cryptogram | None = None
 
 
 class Orders:
@@ -277,7 +280,8 @@ class Orders:
         number = self.engine.ids.next()
         known = describe(card.pan, number, holder=card.holder, month=card.month, year=card.year)
         sealed = self.engine.vault.seal(merchant.id, number, card.pan)
-        data = CardData(pan=card.pan, card=known, cvv=card.cvv)
+        eci = draft.wallet.eci if draft.wallet else None
+        data = CardData(pan=card.pan, card=known, cvv=card.cvv, cryptogram=card.cryptogram, eci=eci)
         return self._order(merchant, draft, known), data, sealed
 
     def _order(
@@ -299,6 +303,7 @@ class Orders:
             card=card,
             secure3d=draft.secure3d,
             recurring=draft.recurring,
+            wallet=draft.wallet,
         )
         return Order(
             merchant=merchant.id,

@@ -206,7 +206,8 @@ class Engine:
     async def ask(self, acquirer: Acquirer, instruction: Instruction) -> Answer:
         """The acquirer's answer, believed only if it echoes what was asked."""
         card = instruction.card
-        if card is not None and card.card.has_expiry and instruction.kind is Kind.AUTHORIZE:
+        dated = card is not None and card.card.has_expiry and card.cryptogram is None
+        if card is not None and dated and instruction.kind is Kind.AUTHORIZE:
             over = expired(card.card.month, card.card.year, self.clock.today())
             if over:
                 return Declined(decline=Decline.EXPIRED_CARD)

@@ -76,6 +76,7 @@ ERRORS: Final[Mapping[Code, WireError]] = {
     Code.NOT_SUPPORTED: WireError(402, "the acquirer does not offer {operation}"),
     Code.CREDIT_NOT_ENABLED: WireError(402, "credit is not enabled"),
     Code.NO_STORED_CARD: WireError(409, "the payment has no card that can be charged again"),
+    Code.WALLET_REFUSED: WireError(422, "the wallet's token is refused: {reason}"),
     Code.PAYMENT_NOT_FOUND: WireError(404, "there is no such payment"),
     Code.CHARGE_NOT_FOUND: WireError(404, "there is no such charge"),
     Code.NOT_ENOUGH_UNITS: WireError(409, "the payment has no such units left"),

@@ -91,6 +91,7 @@ ERRORS: Final[Mapping[Code, WireError]] = {
     Code.NOT_SUPPORTED: WireError(402, None, "The acquirer does not offer {operation}", "rejected"),
     Code.CREDIT_NOT_ENABLED: WireError(402, None, "Credit is not enabled", "rejected"),
     Code.NO_STORED_CARD: WireError(422, "card", "the order has no card that can be charged again"),
+    Code.WALLET_REFUSED: WireError(422, "dsrp.token", "dsrp.token is refused: {reason}"),
     Code.PAYMENT_NOT_FOUND: WireError(422, "status", "the payment does not exist"),
     Code.CHARGE_NOT_FOUND: WireError(422, "amount", "the charge does not exist"),
     Code.NOT_ENOUGH_UNITS: WireError(422, "amount", "the order has no such units left"),

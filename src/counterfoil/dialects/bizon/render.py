@@ -28,6 +28,7 @@ from counterfoil.core.order import (
     Statement,
 )
 from counterfoil.core.rules import Standing, standing
+from counterfoil.dialects.bizon import tokens
 
 # fmt: off
 STATUS: Final[Mapping[Standing, str]] = {
@@ -76,6 +77,7 @@ BLOCKS: Final = frozenset(
     {"card", "client", "custom_fields", "issuer", "location", "operations", "cashflow", "secure3d"}
 )
 FULL: Final = BLOCKS
+NUMBERED: Final = FULL | {"rrn", "id"}  # of a token's order; no expand has them
 BASE: Final[frozenset[str]] = frozenset()
 Text = str | UnsetType
 
@@ -101,6 +103,7 @@ class OperationOut(msgspec.Struct, kw_only=True):
     created: str
     currency: str
     extra: dict[str, str] | UnsetType = UNSET
+    id: Text = UNSET
     iso_message: str
     iso_response_code: str
     order_id: Text = UNSET
@@ -129,11 +132,15 @@ class IssuerOut(msgspec.Struct, kw_only=True):
 class Secure3dOut(msgspec.Struct, kw_only=True):
     """The cardholder's authentication."""
 
+    authorization_status: Text = UNSET
     cavv: Text = UNSET
     ds_trans_id: Text = UNSET
+    dsrp: Text = UNSET
+    dsrp_type: Text = UNSET
     eci: Text = UNSET
     reason: Text = UNSET
     scenario: Text = UNSET
+    version: Text = UNSET
     xid: Text = UNSET
 
 
@@ -159,6 +166,7 @@ class OrderOut(msgspec.Struct, kw_only=True):
     merchant_order_id: str | None
     operations: list[OperationOut] | UnsetType = UNSET
     pan: Text = UNSET
+    rrn: Text = UNSET
     secure3d: Secure3dOut | UnsetType = UNSET
     segment: Text = UNSET
     status: str
@@ -232,6 +240,7 @@ def render_order(
         merchant_order_id=order.reference,
         operations=_operations(order, merchant, blocks) if "operations" in blocks else UNSET,
         pan=mask(card.first6, card.last4) if card else UNSET,
+        rrn=(order.operations[0].rrn or UNSET) if "rrn" in blocks else UNSET,
         secure3d=_secure3d(payment) if "secure3d" in blocks else UNSET,
         segment=UNSET if order.segment is None else order.segment,
         status=STATUS[now],
@@ -246,6 +255,7 @@ def render_operation(
     cashflow: bool,
     order: int | None = None,
     extra: bool = False,
+    numbered: bool = False,
 ) -> OperationOut:
     """A closed operation; `order` and `extra` are shown in lists of operations."""
     settings = merchant.settings
@@ -258,6 +268,7 @@ def render_operation(
         created=stamp(operation.created, merchant.zone),
         currency=currency,
         extra=_extra(operation) if extra else UNSET,
+        id=str(operation.ordinal) if numbered else UNSET,
         iso_message=message(operation),
         iso_response_code=operation.code or "",
         order_id=UNSET if order is None else str(order),
@@ -298,7 +309,7 @@ def _second(second: int, zone: str) -> str:
 def _operations(order: Order, merchant: Merchant, blocks: frozenset[str]) -> list[OperationOut]:
     cashflow = "cashflow" in blocks
     return [
-        render_operation(operation, merchant, cashflow=cashflow)
+        render_operation(operation, merchant, cashflow=cashflow, numbered="id" in blocks)
         for operation in order.operations
         if operation.outcome is not Outcome.PENDING
     ]
@@ -356,6 +367,8 @@ def _issuer(card: Card | None) -> IssuerOut:
 
 
 def _secure3d(payment: Payment | None) -> Secure3dOut:
+    if payment is not None and payment.wallet is not None:
+        return Secure3dOut(**tokens.members(payment.wallet))
     known = payment.secure3d if payment else None
     if known is None:
         return Secure3dOut()

@@ -15,13 +15,14 @@ from counterfoil.core.order import Kind, Order, Outcome
 from counterfoil.core.ports import Listed
 from counterfoil.core.rates import Rate, shown
 from counterfoil.core.rules import Command, Standing
-from counterfoil.dialects.bizon import queries, schema
+from counterfoil.dialects.bizon import queries, schema, tokens
 from counterfoil.dialects.bizon.auth import caller
 from counterfoil.dialects.bizon.call import NOT_FOUND, Call, order_id
 from counterfoil.dialects.bizon.errors import Failure, refused
 from counterfoil.dialects.bizon.render import (
     BASE,
     FULL,
+    NUMBERED,
     REJECTED,
     STATUS,
     OperationOut,
@@ -33,6 +34,7 @@ from counterfoil.dialects.bizon.render import (
     render_order,
     stamp,
 )
+from counterfoil.engine import wallets
 from counterfoil.engine.gateway import Gateway
 from counterfoil.engine.perform import Done
 from counterfoil.exchange import (
@@ -135,6 +137,21 @@ async def authorize(call: Call) -> Reply:
     return done(await call.gateway.orders.authorize(call.merchant, draft, card, call.once()), call)
 
 
+async def token_pay(call: Call) -> Reply:
+    """POST /orders/token_pay."""
+    reader = await call.read()
+    earlier = await call.earlier()
+    if earlier is not None:
+        return done(earlier, call, NUMBERED, expiration=True)
+    draft, token = tokens.payment(reader, call.merchant)
+    reader.finish()
+    assert token is not None
+    made = await wallets.authorize(
+        call.gateway.orders, call.gateway.wallets, call.merchant, draft, token, call.once()
+    )
+    return done(made, call, NUMBERED, expiration=True)
+
+
 async def charge(call: Call) -> Reply:
     """PUT /orders/:id/charge: once, the rest let go; again and again where the project may."""
     several = call.merchant.multiple_charges
@@ -235,7 +252,9 @@ async def amount(call: Call) -> tuple[int, int | None]:
     return number, found.minor if found else None
 
 
-def done(made: Done, call: Call, *, expiration: bool = False) -> Reply:
+def done(
+    made: Done, call: Call, blocks: frozenset[str] = FULL, *, expiration: bool = False
+) -> Reply:
     """The order in full; or, where the last operation failed, why."""
     order, operation = made.order, made.operation
     if operation is None:
@@ -247,7 +266,7 @@ def done(made: Done, call: Call, *, expiration: bool = False) -> Reply:
         nature = REASONS[operation.decline].nature
         status, kind = NATURES[nature]
         raise Failure(status, kind, message(operation), order=order.id)
-    return orders([order], call, FULL, expiration=expiration)
+    return orders([order], call, blocks, expiration=expiration)
 
 
 NATURES: Final = {
@@ -291,6 +310,7 @@ def answer(body: object, headers: Mapping[str, str] | None = None) -> Reply:
 ROUTES: Final[Routes[Handler]] = Routes((
     ("POST",     "/orders/authorize",        authorize),
     ("POST",     "/orders/credit",           credit),
+    ("POST",     "/orders/token_pay",        token_pay),
     ("PUT POST", "/orders/{order}/charge",   charge),
     ("PUT POST", "/orders/{order}/refund",   refund),
     ("PUT POST", "/orders/{order}/reverse",  reverse),

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from counterfoil.core.authenticator import Authenticator, Request, Verdict
 from counterfoil.core.card import Brand, SealedCard
-from counterfoil.core.change import KeyUse, change, rejected
+from counterfoil.core.change import KeyUse, change, held, rejected
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Kind, Order, Payment, Secure3d
@@ -35,6 +35,7 @@ from counterfoil.core.threeds import (
     eci,
     passes,
 )
+from counterfoil.core.timers import Due, Timer
 from counterfoil.engine import session
 from counterfoil.engine.awaiting import (
     PURPOSE,
@@ -89,7 +90,8 @@ async def begin(engine: Engine, merchant: Merchant, order: Order, start: Start) 
     authenticator = authenticator_of(engine, merchant, payment)
     now = engine.clock.now()
     request = _request(engine, merchant, order, start.data, start.demand)
-    verdict = await _asked(engine, authenticator.begin(request), Version.ONE)
+    version = Version.TWO_2 if start.demand.browser else Version.ONE
+    verdict = await _asked(engine, authenticator.begin(request), version)
     known = Authentication(
         version=verdict.version,
         reason=start.demand.reason,
@@ -111,8 +113,10 @@ async def begin(engine: Engine, merchant: Merchant, order: Order, start: Start) 
     try:
         if verdict.result is not None:
             return await _act(engine, merchant, asked, verdict.result, start)
-        made = change(asked, cards=start.cards, key=_key_use(start.once, order, now))
-        return Done(order=await committed(engine, made))
+        key = _key_use(start.once, order, now)
+        made = change(asked, cards=start.cards, key=key)
+        timer = Timer(kind=Due.EXPIRE, subject=order.id, due=known.expires)
+        return Done(order=await committed(engine, held(made, timer, now)))
     except OvertakenError as error:
         raise Refused(Code.BUSY) from error
 
@@ -149,9 +153,9 @@ async def resume(engine: Engine, merchant: Merchant, order: int, once: Once | No
         directory=verdict.directory,
         result=verdict.result,
     )
-    held = renewed(now, replace(payment, authentication=gone_on))
+    waiting = renewed(now, replace(payment, authentication=gone_on))
     try:
-        return Done(order=await committed(engine, change(held, key=_key_use(once, now, at))))
+        return Done(order=await committed(engine, change(waiting, key=_key_use(once, now, at))))
     except OvertakenError as error:
         raise Refused(Code.WRONG_STATE, operation="resume", standing=Standing.WAITING) from error
 
@@ -211,7 +215,7 @@ async def _waiting(
     known = payment.authentication if payment else None
     if now.closed is Code.SESSION_EXPIRED:
         raise Refused(Code.SESSION_EXPIRED)
-    if now.closed or now.operations:
+    if now.closed or (payment is not None and payment.log):
         raise Refused(Code.ALREADY_COMPLETED)
     if payment is None or known is None:
         raise Refused(Code.WRONG_STATE, operation=operation, standing=standing(now))
@@ -258,7 +262,7 @@ async def _act(
         key = _key_use(start.once, order, ended.changed)
         return Done(order=await committed(engine, change(closed, cards=start.cards, key=key)))
     mark = start.once.key if start.once else None
-    command = Command(kind=Kind.AUTHORIZE, key=mark, charge_next=start.at_once)
+    command = Command(kind=Kind.AUTHORIZE, payment=payment.id, key=mark, charge_next=start.at_once)
 
     def choose(now: Order) -> Command:
         if now.version != order.version:

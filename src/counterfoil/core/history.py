@@ -44,8 +44,7 @@ def _unanswered(payment: Payment, instant: int) -> Payment:
     known = payment.authentication
     if known is None or known.form is None or not known.begun <= instant < known.changed:
         return payment
-    if known.waits:
-        was = replace(known, changed=instant, result=None)
-        return replace(payment, authentication=was)
     was = replace(known, step=Step.CHALLENGE, changed=instant, result=None)
+    if known.step is Step.METHOD or (known.resumed is not None and instant < known.resumed):
+        was = replace(was, step=Step.METHOD, form=known.method or known.form, resumed=None)
     return replace(payment, authentication=was, secure3d=None)

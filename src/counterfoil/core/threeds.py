@@ -168,8 +168,9 @@ class Step(StrEnum):
 class Authentication(Record):
     """An authentication of a payment. `transaction` is ours: XID, or threeDSServerTransID.
 
-    `form` is what the browser submits next, or submitted last. `acs` and `directory` are the ids of
-    version 2 that the others gave. `at_once`: the payment is charged once authorized.
+    `form` is what the browser submits next, or submitted last; `method` what it submitted before
+    it was `resumed`. `acs` and `directory` are the ids of version 2 that the others gave.
+    `at_once`: the payment is charged once authorized.
     """
 
     version: Version
@@ -185,6 +186,8 @@ class Authentication(Record):
     return_url: str | None = None
     notify_url: str | None = None
     form: Form | None = None
+    method: Form | None = None
+    resumed: int | None = None
     seen: bool = False  # the issuer's method page reported back
     acs: str | None = None
     directory: str | None = None

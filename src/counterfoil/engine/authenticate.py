@@ -148,6 +148,8 @@ async def resume(engine: Engine, merchant: Merchant, order: int, once: Once | No
         step=Step.CHALLENGE if verdict.result is None else Step.READY,
         changed=at,
         browser=None,
+        method=known.form,
+        resumed=at,
         form=verdict.form or back,
         acs=verdict.acs,
         directory=verdict.directory,

@@ -1,4 +1,4 @@
-"""A shop that asks for 3-D Secure, and its customers: what a merchant's programme does, in short."""
+"""A shop that asks for 3-D Secure, and its customers: what a merchant's programme does."""
 
 from typing import Final
 

@@ -14,10 +14,9 @@ from counterfoil.core.change import Change, change, rejected
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Order, Payment
-from counterfoil.core.ports import Committed
 from counterfoil.core.threeds import Authentication, Form, Step
 from counterfoil.engine import session
-from counterfoil.engine.perform import TRIES_MAX, Engine, KeyTakenError
+from counterfoil.engine.perform import TRIES_MAX, Engine
 
 PURPOSE: Final = "3ds"
 
@@ -110,11 +109,13 @@ def number_of(order: Order) -> str:
 
 async def committed(engine: Engine, made: Change) -> Order:
     """The order, durable; raises `OvertakenError`, `KeyTakenError`."""
-    verdict = await engine.store.commit(made)
-    if verdict is Committed.STALE:
-        raise OvertakenError
-    if verdict is Committed.DUPLICATE:
-        raise KeyTakenError
+
+    def decide(now: Order) -> Change:
+        if now is not made.order:
+            raise OvertakenError
+        return made
+
+    await engine.commit(made.order, decide)
     return made.order
 
 

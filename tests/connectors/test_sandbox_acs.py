@@ -45,7 +45,7 @@ def test_every_way_has_a_card(how: Authentication) -> None:
         (Authentication.METHOD, "Y"), (Authentication.METHOD_CHALLENGE, "C"),
         (Authentication.ATTEMPT, "A"), (Authentication.DENIED, "N"),
         (Authentication.REJECTED, "R"), (Authentication.UNAVAILABLE, "U"),
-        (Authentication.LOST, "C"),
+        (Authentication.LOST, "C"), (Authentication.GARBLED, "C"),
     ],
 )  # fmt: skip
 async def test_the_directory_says_what_the_card_chooses(how: Authentication, status: str) -> None:

@@ -36,6 +36,9 @@ async def test_cardholders_pay_in_both_versions(tmp_path: Path) -> None:
             assert (await shop.post(order, "resume")).status_code == 201
             assert (await shop.post(order, "complete3d20")).status_code == 200
             assert await shop.status(order) == "authorized"
+            await shop.held(ASKED)
+        server.verify()
+        assert CHALLENGED.encode() not in server.written()
 
 
 async def test_a_cardholder_at_the_bank_outlives_the_process(tmp_path: Path) -> None:

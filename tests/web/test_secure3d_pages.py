@@ -9,6 +9,7 @@ from tests.conformance.conftest import BASE, gateway
 from tests.web.browser import Form, Page, submit
 from tests.web.shop import ASKED, CHALLENGED, FRICTIONLESS, METHOD, RETURN, Shop
 
+from counterfoil.connectors.sandbox.table import Authentication, card_authenticated
 from counterfoil.testing import FakeClock
 from counterfoil.web.bank.pages import SCRIPT, STYLE
 from counterfoil.web.returning import with_order
@@ -168,10 +169,39 @@ async def test_forged_and_foreign_answers_leave_the_order_waiting(shop: Place) -
 
 async def test_a_cres_before_any_result_finishes_nothing(shop: Place) -> None:
     here, _ = shop
-    order, form = await here.held("4000000809000005", modern=True)  # its result is lost
+    order, form = await here.held(card_authenticated(Authentication.LOST), modern=True)
     answer = await here.pressed(form, "approve", "cresform")
     assert answer.status_code == 422
     assert await here.status(order) == "prepared"
+
+
+async def test_a_garbled_answer_finishes_nothing_but_the_result_is_on_file(shop: Place) -> None:
+    here, _ = shop
+    garbled = card_authenticated(Authentication.GARBLED)
+    order, form = await here.held(garbled, modern=True)
+    assert (await here.pressed(form, "approve", "cresform")).status_code == 422
+    assert await here.status(order) == "prepared"
+    assert (await here.post(order, "complete3d20")).status_code == 200
+    order, form = await here.held(garbled)
+    assert (await here.pressed(form, "approve")).status_code == 422
+    assert await here.status(order) == "prepared"
+
+
+def resting(folder: Path) -> bytes:
+    """Everything in its files."""
+    return b"".join(path.read_bytes() for path in folder.iterdir())
+
+
+async def test_no_card_number_rests_or_is_written_anywhere(shop: Place, tmp_path: Path) -> None:
+    here, _ = shop
+    for pan in (ASKED, CHALLENGED):
+        _, form = await here.held(pan, modern=pan is CHALLENGED)
+        await here.pressed(form, "approve")
+    await here.held(METHOD, modern=True)
+    found = resting(tmp_path)
+    assert b"PaReq" in found
+    for pan in (ASKED, CHALLENGED, METHOD):
+        assert pan.encode() not in found
 
 
 async def test_late_answers_are_sent_on_but_refused(shop: Place) -> None:

@@ -48,6 +48,7 @@ from counterfoil.engine.awaiting import (
 from counterfoil.engine.limit import within
 from counterfoil.engine.perform import TRIES_MAX, Done, Engine, Once
 
+ISSUER_MS: Final = 10_000  # a wire promises an answer within ten seconds
 SESSION_US: Final = 30 * 60 * 1_000_000  # issuers give a cardholder ten minutes between two steps
 
 
@@ -202,7 +203,7 @@ async def _asked(engine: Engine, work: Awaitable[Verdict], version: Version) -> 
         return await work
 
     try:
-        return await within(engine.limits.acquirer_ms, ask())
+        return await within(min(ISSUER_MS, engine.limits.acquirer_ms), ask())
     except Exception as error:  # noqa: BLE001 (an edge: the payment goes on, or stops, unproved)
         structlog.get_logger().warning("not authenticated", error=type(error).__name__)
         return Verdict(version=version, transaction="", result=Result(status=Status.UNAVAILABLE))

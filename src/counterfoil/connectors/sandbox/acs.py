@@ -32,6 +32,7 @@ REFERENCE: Final = "COUNTERFOIL_SANDBOX"
 WORD_MAX: Final = 64  # characters; every real PaRes is far longer
 STREAM: Final = "eN"  # what base64 of a zlib stream begins with at our level of compression
 VALUE_BYTES: Final = 20
+GARBLED: Final = "garbled!"
 CURRENCIES: Final = {number: code for code, (number, _) in CURRENT.items()}
 METHODS: Final = {Authentication.METHOD, Authentication.METHOD_CHALLENGE}
 # What an ARes says at once; every other card gets a challenge.
@@ -157,6 +158,8 @@ class Acs:
                 "TX": outcome,
             }
         )
+        if account.script is Authentication.GARBLED:
+            return GARBLED
         return payer.sealed(element, self._mark(element).decode())
 
     def challenge(self, creq: str, state: str) -> Question:
@@ -177,8 +180,9 @@ class Acs:
             "challengeCompletionInd": "Y",
             "transStatus": status.value,
         }
-        fields = (("cres", messages.to_browser(messages.encode(Kind.CRES, cres))),)
-        return Return(url=case.notify, fields=fields)
+        text = messages.to_browser(messages.encode(Kind.CRES, cres))
+        garbled = case.script is Authentication.GARBLED
+        return Return(url=case.notify, fields=(("cres", GARBLED if garbled else text),))
 
     def method(self, data: str) -> Return:
         """Where the method page reports."""

@@ -68,6 +68,7 @@ class Authentication(StrEnum):
     UNAVAILABLE = "unavailable"
     NOT_ENROLLED = "not enrolled"
     LOST = "challenge, result lost"
+    GARBLED = "challenge, answer garbled"
     SILENT = "no answer"
 
 
@@ -87,6 +88,7 @@ ISSUERS: Final[Mapping[Authentication, tuple[str, str]]] = {
     Authentication.UNAVAILABLE: ("could not at once (U)", "approved means could not (U)"),
     Authentication.NOT_ENROLLED: ("takes no part", "takes no part"),
     Authentication.LOST: ("the cardholder is asked, the result never arrives", "the bank's page"),
+    Authentication.GARBLED: ("the cardholder is asked, and brings back no CRes", "no PaRes comes"),
     Authentication.SILENT: ("the directory never answers", "the directory never answers"),
 }
 ISSUER_BIN: Final = "40000008"

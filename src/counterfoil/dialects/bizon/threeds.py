@@ -6,6 +6,7 @@ from typing import Final
 from counterfoil.core.threeds import Browser, Demand
 from counterfoil.dialects.bizon.call import Call
 from counterfoil.dialects.bizon.reading import Reader
+from counterfoil.dialects.bizon.schema import is_address
 from counterfoil.engine.authenticate import (
     Answer,
     ChallengeAnswer,
@@ -18,7 +19,8 @@ from counterfoil.engine.perform import Done
 
 MESSAGE_MAX: Final = 65_536  # characters of a PaRes or CRes; honest ones have a few thousand
 HEADER_MAX: Final = 2048
-LANGUAGE_MAX: Final = 35
+DEFAULT_LANGUAGE: Final = "en"
+LANGUAGE: Final = re.compile(r"[A-Za-z0-9-]{1,35}", re.ASCII)  # RFC 5646, section 4.4.1
 WHOLE: Final = re.compile(r"-?[0-9]{1,6}", re.ASCII)
 DEPTHS: Final = range(1, 49)
 PIXELS: Final = range(100_000)
@@ -53,16 +55,42 @@ def _browser(details: Reader | None, draft: Draft) -> Browser | None:
         return None
     place = draft.location
     return Browser(
-        accept=details.text("browser_accept_header", HEADER_MAX) or "*/*",
-        language=details.text("browser_language", LANGUAGE_MAX) or "en",
-        user_agent=details.text("browser_user_agent", HEADER_MAX) or "unknown",
-        ip=details.text("browser_ip") or (place.ip if place else None),
+        accept=_line(details, "browser_accept_header", "*/*"),
+        language=_language(details),
+        user_agent=_line(details, "browser_user_agent", "unknown"),
+        ip=_address(details) or (place.ip if place else None),
         java=details.flag("browser_java_enabled") or False,
         color_depth=_whole(details, "browser_color_depth", DEPTHS, 24),
         height=_whole(details, "browser_screen_height", PIXELS, 0),
         width=_whole(details, "browser_screen_width", PIXELS, 0),
         timezone=_whole(details, "browser_timezone", MINUTES, 0),
     )
+
+
+def _line(details: Reader, name: str, default: str) -> str:
+    written = details.text(name, HEADER_MAX) or default
+    if not written.isprintable():
+        details.fault(name, "must be one line of text")
+        return default
+    return written
+
+
+def _language(details: Reader) -> str:
+    """The first language of a list as browsers send it."""
+    written = details.text("browser_language", HEADER_MAX) or DEFAULT_LANGUAGE
+    first = re.split("[,;]", written)[0].strip().replace("_", "-")
+    if LANGUAGE.fullmatch(first) is None:
+        details.fault("browser_language", "must be a language tag")
+        return DEFAULT_LANGUAGE
+    return first
+
+
+def _address(details: Reader) -> str | None:
+    written = details.text("browser_ip") or None
+    if written is not None and not is_address(written):
+        details.fault("browser_ip", "must be an IPv4 or IPv6 address")
+        return None
+    return written
 
 
 def _whole(details: Reader, name: str, allowed: range, default: int) -> int:

@@ -239,7 +239,7 @@ class Server:
         if request.card.card.has_expiry:
             members["cardExpiryDate"] = expiry(request)
         if browser.ip is not None:
-            members["browserIP"] = browser.ip
+            members["browserIP"] = browser.ip.partition("%")[0]  # without its zone
         return members
 
     async def _take(self, url: str, rreq: bytes) -> bytes:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from httpx2 import AsyncClient
 from tests.e2e.server import Server, serving
+from tests.web.asking import ASKED, CHALLENGED, METHOD, RETURN, Shop
 from tests.web.browser import Page, submit
-from tests.web.shop import ASKED, CHALLENGED, METHOD, RETURN, Shop
 
 pytestmark = pytest.mark.anyio
 

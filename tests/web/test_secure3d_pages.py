@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from httpx2 import Response
 from tests.conformance.conftest import BASE, gateway
+from tests.web.asking import ASKED, CHALLENGED, FRICTIONLESS, METHOD, RETURN, Shop
 from tests.web.browser import Form, Page, submit
-from tests.web.shop import ASKED, CHALLENGED, FRICTIONLESS, METHOD, RETURN, Shop
 
 from counterfoil.connectors.sandbox.table import Authentication, card_authenticated
 from counterfoil.testing import FakeClock
-from counterfoil.web.bank.pages import SCRIPT, STYLE
+from counterfoil.web.bank.pages import STYLE
+from counterfoil.web.html import SCRIPT
 from counterfoil.web.returning import with_order
 
 pytestmark = pytest.mark.anyio

@@ -6,7 +6,7 @@ import pytest
 from httpx2 import Response
 from msgspec.structs import replace
 from tests.contract.wires import MERCHANT, Desk, open_desk
-from tests.web.shop import CREDENTIALS, DETAILS
+from tests.web.asking import CREDENTIALS, DETAILS
 
 from counterfoil.connectors.sandbox.table import Authentication, card_authenticated
 

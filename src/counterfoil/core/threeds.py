@@ -123,7 +123,8 @@ class Demand(Record):
     """That a payment be authenticated, and why (the wire's word).
 
     `base` is the public address of our own pages, without a slash at its end. `notify_url` gets the
-    browser with a CRes instead of them; `return_url` gets it in the end.
+    browser with a CRes instead of them; `return_url` gets it in the end. `guided`: our own pages
+    lead the browser, so they go on by themselves after the method step.
     """
 
     reason: str
@@ -131,6 +132,7 @@ class Demand(Record):
     browser: Browser | None = None
     return_url: str | None = None
     notify_url: str | None = None
+    guided: bool = False
 
 
 class Form(Record):
@@ -188,6 +190,7 @@ class Authentication(Record):
     form: Form | None = None
     method: Form | None = None
     resumed: int | None = None
+    guided: bool = False
     seen: bool = False  # the issuer's method page reported back
     acs: str | None = None
     directory: str | None = None

@@ -106,6 +106,7 @@ async def begin(engine: Engine, merchant: Merchant, order: Order, start: Start) 
         browser=start.demand.browser if verdict.method else None,
         return_url=start.demand.return_url,
         notify_url=start.demand.notify_url,
+        guided=start.demand.guided,
         form=verdict.form,
         acs=verdict.acs,
         directory=verdict.directory,

@@ -21,6 +21,8 @@ HEADERS: Final[Mapping[str, str]] = {
 }
 HTML: Final = "text/html; charset=utf-8"
 FIELDS_MAX: Final = 50
+SCRIPT: Final = b"document.querySelector('form').submit();\n"  # of a page that goes on by itself
+SCRIPT_TYPE: Final = "text/javascript; charset=utf-8"
 PAGE: Final = Template("""\
 <!doctype html>
 <html lang="en">

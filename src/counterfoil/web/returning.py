@@ -6,6 +6,7 @@ reads the order.
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -14,14 +15,25 @@ import structlog
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.order import Order
 from counterfoil.core.rules import Standing, standing
-from counterfoil.engine.authenticate import Answer, ChallengeAnswer, PayerAnswer, complete
-from counterfoil.engine.awaiting import locate, number_of, seen
+from counterfoil.core.threeds import Step
+from counterfoil.engine.authenticate import Answer, ChallengeAnswer, PayerAnswer, complete, resume
+from counterfoil.engine.awaiting import form_of, locate, number_of, seen
 from counterfoil.engine.perform import Engine
 from counterfoil.exchange import Exchange, NoRouteError, Reply, Routes
 from counterfoil.exchange import Handler as Serve
-from counterfoil.web.html import HEADERS, UnreadableError, given, page, paragraph
+from counterfoil.web.html import (
+    HEADERS,
+    SCRIPT,
+    SCRIPT_TYPE,
+    UnreadableError,
+    form,
+    given,
+    page,
+    paragraph,
+)
 
 TITLE: Final = "Your payment"
+SUBMITS: Final = '<script src="/complete/submit.js" defer></script>\n'
 OVER: Final = {Code.ALREADY_COMPLETED, Code.SESSION_EXPIRED}  # sent on like the first time
 GOOD: Final = {Standing.AUTHORIZED, Standing.CHARGED}
 Fields = dict[str, str]
@@ -40,9 +52,32 @@ async def second(engine: Engine, fields: Fields) -> Reply:
 
 
 async def method(engine: Engine, fields: Fields) -> Reply:
-    """/complete/method: the issuer has seen the browser."""
-    await seen(engine, fields.get("session", ""))
-    return page(200, TITLE, "")
+    """/complete/method: the issuer has seen the browser; where our own pages lead it, go on."""
+    token = fields.get("session", "")
+    await seen(engine, token)
+    found = await locate(engine, token)
+    known = None if found is None else found[1].payments[-1].authentication
+    if found is None or known is None or not known.guided:
+        return page(200, TITLE, "")
+    merchant, order = found
+    if known.step is Step.METHOD:
+        with suppress(Refused):  # somebody was quicker, or it is too late
+            await resume(engine, merchant, order.id)
+        order = await engine.store.load(merchant.id, order.id)
+    return onwards(order)
+
+
+def onwards(order: Order) -> Reply:
+    """To whatever comes next."""
+    next_one = form_of(order)
+    if next_one is None:
+        return back(order)
+    return page(200, TITLE, form("next", next_one.url, next_one.fields, "Go on"), SUBMITS)
+
+
+async def script(_: Engine, __: Fields) -> Reply:
+    """/complete/submit.js."""
+    return Reply(200, SCRIPT, HEADERS, SCRIPT_TYPE)
 
 
 async def _finish(engine: Engine, fields: Fields, member: str, answer: Answer) -> Reply:
@@ -94,6 +129,7 @@ ROUTES: Final[Routes[Handler]] = Routes((
     ("GET POST", "/complete/secure3d",   first),
     ("GET POST", "/complete/secure3d20", second),
     ("POST",     "/complete/method",     method),
+    ("GET",      "/complete/submit.js",  script),
 ))
 # fmt: on
 

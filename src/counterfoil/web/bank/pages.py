@@ -13,6 +13,8 @@ from counterfoil.exchange import Exchange, NoRouteError, Reply, Routes
 from counterfoil.exchange import Handler as Serve
 from counterfoil.web.html import (
     HEADERS,
+    SCRIPT,
+    SCRIPT_TYPE,
     UnreadableError,
     form,
     given,
@@ -26,7 +28,6 @@ MD_MAX: Final = 1024  # characters; the limit of both versions
 BUTTONS: Final = {Choice.APPROVE: "Approve the payment", Choice.DECLINE: "Decline"}
 HEAD: Final = '<link rel="stylesheet" href="/test/style.css">\n'
 SUBMITS: Final = HEAD + '<script src="/test/submit.js" defer></script>\n'
-SCRIPT: Final = b"document.querySelector('form').submit();\n"
 STYLE: Final = b"""\
 :root { color-scheme: light dark; }
 body { font: 1rem/1.5 system-ui, sans-serif; margin: 0; padding: 1rem; }
@@ -92,7 +93,7 @@ async def method(bank: Bank, fields: Fields) -> Reply:
 
 async def script(_: Bank, __: Fields) -> Reply:
     """/test/submit.js."""
-    return Reply(200, SCRIPT, HEADERS, "text/javascript; charset=utf-8")
+    return Reply(200, SCRIPT, HEADERS, SCRIPT_TYPE)
 
 
 async def style(_: Bank, __: Fields) -> Reply:

@@ -10,7 +10,6 @@ import structlog
 from counterfoil.core.declines import REASONS, Nature
 from counterfoil.core.errors import Refused
 from counterfoil.core.merchant import Merchant
-from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Order, Outcome
 from counterfoil.core.ports import Listed
 from counterfoil.core.rates import Rate, shown
@@ -181,7 +180,7 @@ async def refund(call: Call) -> Reply:
 
 async def cancel(call: Call) -> Reply:
     """PUT /orders/:id/cancel: reverse or refund, by the order's state."""
-    number, minor = await amount(call)
+    number, minor = await call.amount()
     try:
         made = await call.gateway.orders.cancel(call.merchant, number, minor, call.once())
     except Refused as refusal:
@@ -250,23 +249,10 @@ async def resume(call: Call) -> Reply:
 
 async def follow_up(call: Call, command: Command) -> Reply:
     """An operation on a stored order, of the amount given or of all there is."""
-    number, minor = await amount(call)
+    number, minor = await call.amount()
     command = msgspec.structs.replace(command, minor=minor)
     made = await call.gateway.orders.follow_up(call.merchant, number, command, call.once())
     return done(made, call)
-
-
-async def amount(call: Call) -> tuple[int, int | None]:
-    """The order, and the amount given in its currency's minor units (None: none was)."""
-    reader = await call.read(empty=True)
-    number = call.order()
-    written = reader.amount(required=False)
-    found: Money | None = None
-    if written is not None:
-        order = await call.gateway.store.load(call.merchant.id, number)
-        found = schema.money(reader, written, order.amount.currency)
-    reader.finish(number)
-    return number, found.minor if found else None
 
 
 def done(

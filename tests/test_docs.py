@@ -181,7 +181,7 @@ def test_decision_records_have_their_four_headings() -> None:
 
 def test_decision_records_are_numbered_and_listed() -> None:
     numbers = [int(path.name[:4]) for path in records()]
-    assert numbers == list(range(1, len(numbers) + 1)), "numbers follow one another, none twice"
+    assert len(set(numbers)) == len(numbers), "no number is given twice"
     index = read(DECISIONS / "README.md")
     for path in records():
         assert f"]({path.name})" in index, f"docs/decisions/README.md does not list {path.name}"

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from os import environ
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ import structlog
 from counterfoil import connectors, dialects
 from counterfoil.config import MASTER_KEY, PREFIX, Settings, SettingsError
 from counterfoil.connectors import Place
+from counterfoil.core.bank import Bank
 from counterfoil.core.callbacks import Form
 from counterfoil.core.ports import (
     Acquirer,
@@ -20,6 +22,7 @@ from counterfoil.core.ports import (
     OperationQuery,
     OrderQuery,
     Store,
+    Vault,
     VaultError,
 )
 from counterfoil.courier.http import HttpCourier
@@ -27,6 +30,7 @@ from counterfoil.courier.standard import StandardForm
 from counterfoil.demo import seed
 from counterfoil.engine import chores
 from counterfoil.engine.audience import Audience
+from counterfoil.engine.awaiting import receive
 from counterfoil.engine.deliver import Desk
 from counterfoil.engine.directory import Directory
 from counterfoil.engine.gateway import Gateway
@@ -47,8 +51,9 @@ from counterfoil.vault import (
     master_from_text,
 )
 from counterfoil.vault.wallets import KeysFile, SealedKeys, TokenVault
-from counterfoil.web import sandbox
+from counterfoil.web import returning, sandbox
 from counterfoil.web.app import Served
+from counterfoil.web.bank import pages
 from counterfoil.world import SystemClock, WorkerIds, seconds
 
 ID_MAX: Final = 2**63 - 1
@@ -84,6 +89,19 @@ class Parts:
             acquirer.listen(self.engine.receive)
         self.audience = Audience(store, forms(), clock)
         self.engine.audience = self.audience
+        self.bank = issuers(self.engine, vault)
+
+
+def issuers(engine: Engine, vault: Vault) -> Bank | None:
+    """Give the engine every acquirer's way to issuers; the test bank that cardholders can visit."""
+    bank: Bank | None = None
+    for connector in connectors.found():
+        if connector.issuers is not None and connector.name in engine.acquirers:
+            opened = connector.issuers(vault.hash_secret(f"counterfoil issuers {connector.name}"))
+            opened.authenticator.listen(partial(receive, engine))
+            engine.authenticators[connector.name] = opened.authenticator
+            bank = bank or opened.bank
+    return bank
 
 
 @asynccontextmanager
@@ -241,6 +259,9 @@ def served(made: Parts, pump: Pump) -> Served:
             return clock.today().isoformat()
 
         wires["sandbox"] = ("sandbox", sandbox.clock(now, advance))
+    wires["complete"] = ("browser", returning.serve(made.engine))
+    if made.bank is not None:
+        wires["test"] = ("bank", pages.serve(made.bank))
     return Served(wires, made.store)
 
 

@@ -115,6 +115,17 @@ def _notices(
         yield Notice(order=order.id, sequence=sequence, event=event, at=at, operation=about)
 
 
+def held(made: Change, timer: Timer, at: int) -> Change:
+    """The change of an order that from that instant on waits for its cardholder, until the timer.
+
+    The world is told that, and nothing else.
+    """
+    told = made.order.told - len(made.notices) + 1
+    notice = Notice(order=made.order.id, sequence=told, event=Event.PAYMENT_PENDING, at=at)
+    order = replace(made.order, told=told)
+    return replace(made, order=order, notices=(notice,), timers=(timer,))
+
+
 def rejected(order: Order, code: Code, at: int) -> Order:
     """The order as the gateway itself refused it: kept, readable, closed to every operation.
 

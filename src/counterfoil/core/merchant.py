@@ -49,6 +49,8 @@ class Merchant(Record):
     authorization_days: int | None = None
     multiple_charges: bool = False
     credit_enabled: bool = True
+    secure3d: bool = False  # card payments are authenticated unless one says otherwise
+    unproved: bool = False  # go on where the issuer could not authenticate the cardholder
     settings: tuple[str, ...] = ()
     wallet_keys: SealedSecret | None = None
 

@@ -26,7 +26,9 @@ from counterfoil.core.order import (
 from counterfoil.core.ports import CardData
 from counterfoil.core.record import Record
 from counterfoil.core.rules import Command, Standing, standing
+from counterfoil.core.threeds import Demand
 from counterfoil.core.wallets import Cryptogram, WalletUse
+from counterfoil.engine import authenticate
 from counterfoil.engine.perform import Done, Engine, KeyTakenError, Once
 
 REVERSIBLE = frozenset({Standing.AUTHORIZED})
@@ -48,6 +50,7 @@ class Draft(Record):
     terminal: str | None = None
     auto_charge: bool = False
     secure3d: Secure3d | None = None
+    demand: Demand | None = None
     recurring: Recurring | None = None
     wallet: WalletUse | None = None
 
@@ -205,7 +208,7 @@ class Orders:
             mine = [each for each in order.operations if each.key == once.key]
             if all(each.outcome is not Outcome.PENDING for each in mine):
                 ends = [each.closed for each in mine if each.closed]
-                then = as_of(order, max(ends)) if ends else order
+                then = as_of(order, max(ends, default=use.used))
                 return Done(order=then, operation=mine[-1] if mine else None)
             first = self._running.get((merchant.id, once.key))
             if first is not None and first is not waiting:
@@ -238,6 +241,11 @@ class Orders:
             return await self._reject(order, cards, once)
         key = once.key if once else None
         at_once = draft.auto_charge or merchant.auto_charge
+        if draft.demand is not None:
+            start = authenticate.Start(
+                demand=draft.demand, data=data, cards=cards, once=once, at_once=at_once
+            )
+            return await authenticate.begin(self.engine, merchant, order, start)
         command = Command(kind=Kind.AUTHORIZE, key=key, charge_next=at_once)
         begun, operation = await self.engine.begin(
             merchant, order, lambda _: command, once=once, cards=cards

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from counterfoil.core import rules
 from counterfoil.core.answers import Answer, Approved, Declined, Unknown
+from counterfoil.core.authenticator import Authenticator
 from counterfoil.core.card import SealedCard, expired
 from counterfoil.core.change import Change, KeyUse, change
 from counterfoil.core.declines import Decline
@@ -107,6 +108,7 @@ class Engine:
         self.clock = clock
         self.ids = ids
         self.limits = limits or Limits()
+        self.authenticators: dict[str, Authenticator] = {}  # by connector; who has none asks nobody
         self.running: set[int] = set()  # operations on their way: the resolver leaves them alone
         self.audience: Audience | None = None  # where nobody is told, notices only rest
         self.nudge: Callable[[Iterable[tuple[int, int]]], None] = _nobody

@@ -24,11 +24,11 @@ from counterfoil.core.order import (
     Operation,
     Order,
     Outcome,
-    Payment,
     Statement,
 )
 from counterfoil.core.rules import Standing, standing
-from counterfoil.dialects.bizon import tokens
+from counterfoil.dialects.bizon import secure, tokens
+from counterfoil.dialects.bizon.errors import ERRORS
 
 # fmt: off
 STATUS: Final[Mapping[Standing, str]] = {
@@ -70,7 +70,6 @@ KINDS: Final[Mapping[Kind, str]] = {
 BRANDS: Final[Mapping[Brand, str]] = {
     brand: "mastercard" if brand is Brand.MAESTRO else brand.value for brand in Brand
 }
-REJECTED: Final = "Currency is not supported"
 DECIMALS: Final = 2
 SECOND_US: Final = 1_000_000
 BLOCKS: Final = frozenset(
@@ -160,6 +159,8 @@ class OrderOut(msgspec.Struct, kw_only=True):
     descriptor: Text = UNSET
     failure_message: Text = UNSET
     failure_type: Text = UNSET
+    form3d: dict[str, str] | UnsetType = UNSET
+    form3d_html: Text = UNSET
     id: str
     issuer: IssuerOut | UnsetType = UNSET
     location: Location | UnsetType = UNSET
@@ -231,7 +232,7 @@ def render_order(
         currency=order.amount.currency,
         custom_fields=dict(order.custom) if "custom_fields" in blocks else UNSET,
         description=order.description,
-        descriptor=(payment and payment.descriptor) or UNSET,
+        descriptor=(payment and payment.log and payment.descriptor) or UNSET,
         failure_message=_failure(order, now) if now in FAILURES else UNSET,
         failure_type=FAILURES.get(now, UNSET),
         id=str(order.id),
@@ -241,7 +242,7 @@ def render_order(
         operations=_operations(order, merchant, blocks) if "operations" in blocks else UNSET,
         pan=mask(card.first6, card.last4) if card else UNSET,
         rrn=(order.operations[0].rrn or UNSET) if "rrn" in blocks else UNSET,
-        secure3d=_secure3d(payment) if "secure3d" in blocks else UNSET,
+        secure3d=_secure3d(order) if "secure3d" in blocks else UNSET,
         segment=UNSET if order.segment is None else order.segment,
         status=STATUS[now],
         updated=stamp(order.updated, merchant.zone),
@@ -366,22 +367,12 @@ def _issuer(card: Card | None) -> IssuerOut:
     )
 
 
-def _secure3d(payment: Payment | None) -> Secure3dOut:
-    if payment is not None and payment.wallet is not None:
-        return Secure3dOut(**tokens.members(payment.wallet))
-    known = payment.secure3d if payment else None
-    if known is None:
-        return Secure3dOut()
-    return Secure3dOut(
-        cavv=known.cavv or UNSET,
-        ds_trans_id=known.ds_trans_id or UNSET,
-        eci=known.eci or UNSET,
-        reason=known.reason,
-        xid=known.xid or UNSET,
-    )
+def _secure3d(order: Order) -> Secure3dOut:
+    wallet = order.payments[-1].wallet if order.payments else None
+    return Secure3dOut(**(secure.shown(order) if wallet is None else tokens.members(wallet)))
 
 
 def _failure(order: Order, now: Standing) -> str:
     if now is Standing.REJECTED:
-        return REJECTED
+        return ERRORS[order.closed].message if order.closed else ""
     return message(order.operations[-1])

@@ -157,7 +157,7 @@ class Recurring(Record):
     indicator: str | None = None
 
 
-class Payment(Record, dict=True):
+class Payment(Record, dict=True, gc=True):
     """One attempt to collect an order with one instrument, and the log of what was tried."""
 
     id: int
@@ -194,7 +194,7 @@ class Location(Record):
     region: str | None = None
 
 
-class Order(Record, dict=True):
+class Order(Record, dict=True, gc=True):
     """What a merchant asks a customer to pay. `version` counts the commits that made it.
 
     `told` counts the notices of it. `expires` is when it can no longer be paid, where that is so.

@@ -25,21 +25,19 @@ class CutShortError(Exception):
 class Exchange:
     """A request. Header names are asked for in lower case, as bytes."""
 
-    __slots__ = ("_receive", "_scope", "method", "path")
+    __slots__ = ("_headers", "_receive", "_scope", "method", "path")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._scope = scope
         self._receive = receive
+        self._headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))
         self.method: str = scope["method"]
         self.path: str = scope["path"]
 
     def header(self, name: bytes) -> str | None:
-        """The header's value, or None."""
-        for key, value in self._scope["headers"]:
-            if key == name:
-                text: str = value.decode("latin-1")
-                return text
-        return None
+        """The header's value, or None; of repeated ones the first."""
+        value = self._headers.get(name)
+        return None if value is None else value.decode("latin-1")
 
     @property
     def query(self) -> dict[str, str]:

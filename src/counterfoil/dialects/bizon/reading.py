@@ -17,6 +17,7 @@ from counterfoil.dialects.bizon.errors import Flaw, invalid
 TEXT_MAX: Final = 255
 AMOUNT: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?", re.ASCII)
 FLAGS: Final[Mapping[object, bool]] = {"0": False, "1": True, "false": False, "true": True}
+NESTED: Final = (dict, list)
 MEMBER: Final = re.compile(rb'"(?:[^"\\]|\\.)*"\s*(:)?')
 
 
@@ -26,6 +27,7 @@ class Literal(str):
     __slots__ = ()
 
 
+NUMERALS: Final = frozenset((int, str, Literal))  # a bool is none of them
 Given = Mapping[str, object]
 _decode: Final = msgspec.json.Decoder(float_hook=Literal).decode
 
@@ -40,7 +42,7 @@ def read_body(body: bytes, *, empty: bool = False) -> Given:
         return {}
     try:
         given = _decode(body)
-        kept = _members(given)
+        kept = _members(given) if isinstance(given, dict) else 0
     except (ValueError, RecursionError):
         raise invalid([Flaw("body", "body must be JSON")]) from None
     if not isinstance(given, dict):
@@ -51,16 +53,19 @@ def read_body(body: bytes, *, empty: bool = False) -> Given:
     return given
 
 
-def _members(value: object) -> int:
+def _members(inside: dict[str, object] | list[object]) -> int:
     """How many members the decoder kept; where more were written, one was named twice."""
-    if isinstance(value, dict):
-        inner = [each for each in value.values() if isinstance(each, dict | list)]
-        return len(value) + sum(map(_members, inner))
-    return sum(map(_members, value)) if isinstance(value, list) else 0
+    count = len(inside) if isinstance(inside, dict) else 0
+    for value in inside.values() if isinstance(inside, dict) else inside:
+        if isinstance(value, NESTED):
+            count += _members(value)
+    return count
 
 
 class Reader:
     """An object's members, read one by one; `flaws` is shared by the readers of inner objects."""
+
+    __slots__ = ("flaws", "given", "path")
 
     def __init__(self, given: Given, path: str = "", flaws: list[Flaw] | None = None) -> None:
         self.given = given
@@ -102,10 +107,10 @@ class Reader:
     def quietly(self, name: str) -> str | None:
         """A member as text, or None where it is none; the caller says what is wrong with that."""
         value = self.given.get(name)
+        if type(value) is int:
+            return str(value)
         if isinstance(value, str) and "\0" not in value:
             return str(value)  # a number's literal becomes plain text
-        if isinstance(value, int) and not isinstance(value, bool):
-            return str(value)
         return None
 
     def text(self, name: str, longest: int = TEXT_MAX) -> str | None:
@@ -155,13 +160,12 @@ class Reader:
 
     def amount(self, name: str = "amount", *, required: bool = True) -> str | None:
         """An amount's decimal text, above zero; what its currency makes of it comes later."""
-        if self.given.get(name) is None and not required:
+        value = self.given.get(name)
+        if value is None and not required:
             return None
         if not self.required(name):
             return None
-        value = self.given[name]
-        number = isinstance(value, int | str) and not isinstance(value, bool)
-        written = str(value) if number else ""
+        written = str(value) if type(value) in NUMERALS else ""
         if AMOUNT.fullmatch(written) is None or not written.strip("0."):
             self.fault(
                 name,

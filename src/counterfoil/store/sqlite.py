@@ -50,6 +50,7 @@ PRAGMAS: Final = (
     "trusted_schema=OFF",
     "cache_size=-8000",
     "journal_size_limit=67108864",
+    "wal_autocheckpoint=4000",  # pages: what is written again and again is copied once
 )
 Result = TypeVar("Result")
 

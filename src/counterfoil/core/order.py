@@ -226,21 +226,22 @@ class Order(Record, dict=True, gc=True):
         return instant_of(self.id)
 
     @property
-    @remembered
     def operations(self) -> tuple[Operation, ...]:
         """All operations of all payments, oldest first."""
-        if len(self.payments) == 1:
-            return self.payments[0].log
-        found = [operation for payment in self.payments for operation in payment.log]
-        return tuple(sorted(found, key=lambda operation: operation.id))
+        payments = self.payments
+        return payments[0].log if len(payments) == 1 else _sorted(self)
 
     @property
     def updated(self) -> int:
         """The instant of the last thing that became true of it."""
-        latest = max(self.created, self.closed_at or 0)
-        for operation in self.operations:
-            latest = max(latest, operation.closed or 0)
-        return latest
+        closed = [operation.closed or 0 for operation in self.operations]
+        return max(self.created, self.closed_at or 0, *closed)
+
+
+@remembered
+def _sorted(order: Order) -> tuple[Operation, ...]:
+    found = [operation for payment in order.payments for operation in payment.log]
+    return tuple(sorted(found, key=lambda operation: operation.id))
 
 
 def instant_of(identifier: int) -> int:

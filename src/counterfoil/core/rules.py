@@ -115,12 +115,12 @@ def position(payment: Payment) -> Position:
         return stands
     held = 0
     for operation in payment.log:
-        rule, minor = RULES[operation.kind], operation.amount.minor
-        if operation.outcome is Outcome.APPROVED:
+        rule, minor, outcome = RULES[operation.kind], operation.amount.minor, operation.outcome
+        if outcome is Outcome.APPROVED:
             stands[rule.source] -= minor + operation.released
             stands[rule.target] += minor
             stands[Bucket.REVERSED] += operation.released
-        elif operation.outcome is Outcome.PENDING:
+        elif outcome is Outcome.PENDING:
             stands[rule.source] -= minor + operation.released
             held += minor + operation.released
     assert sum(stands.values()) + held == payment.amount.minor
@@ -200,9 +200,10 @@ def begin(order: Order, command: Command, *, stamp: int, terms: Terms) -> tuple[
         raise Refused(Code.ORDER_CLOSED, operation=command.kind, standing=standing(order))
     if command.allowed is not None and (now := standing(order)) not in command.allowed:
         raise Refused(Code.WRONG_STATE, operation=command.kind, standing=now)
-    if len(order.operations) >= OPERATIONS_MAX:
+    log = order.operations
+    if len(log) >= OPERATIONS_MAX:
         raise Refused(Code.TOO_MANY_OPERATIONS)
-    assert all(each.id != stamp for each in order.operations)
+    assert stamp not in [each.id for each in log]
     payment = _choose(order, command)
     assert payment.amount.currency == order.amount.currency
     rule = RULES[command.kind]
@@ -223,7 +224,7 @@ def begin(order: Order, command: Command, *, stamp: int, terms: Terms) -> tuple[
         kind=command.kind,
         amount=Money(minor=minor, currency=order.amount.currency),
         statement=state(payment, command.kind, minor, terms, parts),
-        ordinal=len(order.operations) + 1,
+        ordinal=len(log) + 1,
         released=standing_there - minor if final else 0,
         parts=parts,
         places=places,

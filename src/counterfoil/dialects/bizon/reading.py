@@ -107,11 +107,9 @@ class Reader:
     def quietly(self, name: str) -> str | None:
         """A member as text, or None where it is none; the caller says what is wrong with that."""
         value = self.given.get(name)
-        if type(value) is int:
-            return str(value)
-        if isinstance(value, str) and "\0" not in value:
-            return str(value)  # a number's literal becomes plain text
-        return None
+        if type(value) is str:
+            return None if "\0" in value else value
+        return str(value) if type(value) in NUMERALS else None
 
     def text(self, name: str, longest: int = TEXT_MAX) -> str | None:
         """A text of so many characters at most."""
@@ -127,8 +125,7 @@ class Reader:
 
     def required(self, name: str) -> bool:
         """Whether the member is there; if not, that is noted."""
-        value = self.given.get(name)
-        if value is not None and value != "":
+        if self.given.get(name) not in (None, ""):
             return True
         self.fault(name, "is required")
         return False

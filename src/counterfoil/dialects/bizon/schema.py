@@ -30,9 +30,9 @@ def money(reader: Reader, written: str | None, currency: str | None) -> Money | 
     """The amount in its currency, where both could be read."""
     if written is None or currency is None:
         return None
-    whole, _, fraction = written.partition(".")
+    shortest = written.lstrip("0")
     try:
-        return Money.parse(f"{int(whole)}.{fraction}" if fraction else str(int(whole)), currency)
+        return Money.parse(shortest if shortest[0] != "." else "0" + shortest, currency)
     except Refused:
         reader.fault("amount", "has more decimals than its currency")
         return None

@@ -113,7 +113,10 @@ class Routes(Generic[Found]):
     def __init__(self, rows: Iterable[tuple[str, str, Found]]) -> None:
         """Rows of methods (separated by blanks), path and what is there."""
         self._root: Node[Found] = Node()
+        self._plain: dict[tuple[str, str], Found] = {}  # named parts only: found in one step
         for methods, path, there in rows:
+            if "{" not in path:
+                self._plain.update({(method, path): there for method in methods.split()})
             node = self._root
             for part in path.split("/")[1:]:
                 node = node.step(part)
@@ -124,6 +127,9 @@ class Routes(Generic[Found]):
 
         Raises `NoRouteError`.
         """
+        plain = self._plain.get((method, path))
+        if plain is not None:
+            return plain, ""
         node, free = self._root, ""
         for part in path.split("/")[1:]:
             step = node.parts.get(part)

@@ -167,7 +167,9 @@ def standing(order: Order) -> Standing:
     if order.closed is not None:
         return Standing.REJECTED
     log = order.operations
-    stands = [settled(payment) for payment in order.payments] if log else []
+    if not any([operation.closed is not None for operation in log]):  # nothing stands anywhere yet
+        return Standing.WAITING if order.payments else Standing.NEW
+    stands = [settled(payment) for payment in order.payments]
     for bucket, word in _BY_BUCKET:
         for each in stands:
             if each[bucket]:
@@ -175,9 +177,9 @@ def standing(order: Order) -> Standing:
     for operation in log:
         if operation.outcome is Outcome.PENDING:
             return Standing.WAITING
-    if log and log[-1].decline is not None:
-        return _BY_NATURE[REASONS[log[-1].decline].nature]
-    return Standing.WAITING if order.payments else Standing.NEW
+    decline = log[-1].decline
+    assert decline is not None  # what was approved last stands in one of the buckets
+    return _BY_NATURE[REASONS[decline].nature]
 
 
 def open_amount(order: Order) -> int:

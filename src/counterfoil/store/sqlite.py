@@ -123,6 +123,7 @@ class SqliteStore(timed.TimedStore):
         self.path = path
         self._threads = local()
         self._known_issuers: set[tuple[int, str]] = set()
+        self._new_issuers: set[tuple[int, str]] = set()
 
     def start(self) -> None:
         """Open the connections and the writing thread; inside a running event loop."""
@@ -300,7 +301,9 @@ class SqliteStore(timed.TimedStore):
             if len(changes) == 1:
                 return [self._why(changes[0], error)]
             return [verdict for change in changes for verdict in self._write([change])]
-        self._remember(changes)
+        if len(self._known_issuers) > ISSUERS_MAX:
+            self._known_issuers.clear()
+        self._known_issuers |= self._new_issuers  # now that the commit is durable
         return verdicts
 
     def _why(self, change: Change, error: apsw.Error) -> Verdict:
@@ -359,23 +362,16 @@ class SqliteStore(timed.TimedStore):
             moved = {row for sql, given in told for row in self._connection.execute(sql, given)}
         return moved
 
-    def _remember(self, changes: Sequence[Change]) -> None:
-        """Keep in mind which issuers rest already, now that the commit is durable."""
-        if len(self._known_issuers) > ISSUERS_MAX:
-            self._known_issuers.clear()
-        for change in changes:
-            if change.cards:
-                title = rows.issuer_title(change.order)
-                self._known_issuers.add((change.order.merchant, title or ""))
-
     def _project(self, changes: Sequence[Change]) -> None:
         """Remember the issuers of new cards; file anew the orders that lists find otherwise now."""
+        self._new_issuers.clear()
         for change in changes:
             if change.cards or change.refiled:
                 order = change.order
                 title = rows.issuer_title(order)
                 if title and (order.merchant, title) not in self._known_issuers:
                     self._connection.execute(queries.put(t.issuers).sql, (order.merchant, title))
+                    self._new_issuers.add((order.merchant, title))
             if change.refiled:
                 query = queries.reproject()
                 projected = zip(FILTERS, projection(order), strict=True)

@@ -167,7 +167,7 @@ def standing(order: Order) -> Standing:
     if order.closed is not None:
         return Standing.REJECTED
     log = order.operations
-    if not any([operation.closed is not None for operation in log]):  # nothing stands anywhere yet
+    if all(operation.closed is None for operation in log):  # nothing stands anywhere yet
         return Standing.WAITING if order.payments else Standing.NEW
     stands = [settled(payment) for payment in order.payments]
     for bucket, word in _BY_BUCKET:

@@ -17,7 +17,6 @@ from counterfoil.dialects.bizon.errors import Flaw, invalid
 TEXT_MAX: Final = 255
 AMOUNT: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?", re.ASCII)
 FLAGS: Final[Mapping[object, bool]] = {"0": False, "1": True, "false": False, "true": True}
-NESTED: Final = (dict, list)
 MEMBER: Final = re.compile(rb'"(?:[^"\\]|\\.)*"\s*(:)?')
 
 
@@ -42,24 +41,28 @@ def read_body(body: bytes, *, empty: bool = False) -> Given:
         return {}
     try:
         given = _decode(body)
-        kept = _members(given) if isinstance(given, dict) else 0
+        dropped = isinstance(given, dict) and _dropped(body, given)
     except (ValueError, RecursionError):
         raise invalid([Flaw("body", "body must be JSON")]) from None
     if not isinstance(given, dict):
         raise invalid([Flaw("body", "body must be a JSON object")])
-    # As many colons as members: none was dropped. Else some stand in texts, and we look closer.
-    if body.count(b":") != kept and sum(map(bool, MEMBER.findall(body))) != kept:
+    if dropped:
         raise invalid([Flaw("body", "body must not name a member twice")])
     return given
 
 
-def _members(inside: dict[str, object] | list[object]) -> int:
-    """How many members the decoder kept; where more were written, one was named twice."""
-    count = len(inside) if isinstance(inside, dict) else 0
-    for value in inside.values() if isinstance(inside, dict) else inside:
-        if isinstance(value, NESTED):
-            count += _members(value)
-    return count
+def _dropped(body: bytes, given: Given) -> bool:
+    """Whether the decoder dropped a member, because another has its name."""
+    # No more colons than members two deep: none. Else some stand in texts, or we look deeper.
+    near = len(given) + sum([len(each) for each in given.values() if isinstance(each, dict)])
+    return body.count(b":") != near and sum(map(bool, MEMBER.findall(body))) != _members(given)
+
+
+def _members(inside: object) -> int:
+    """How many members the decoder kept, however deep."""
+    if isinstance(inside, dict):
+        return len(inside) + sum(map(_members, inside.values()))
+    return sum(map(_members, inside)) if isinstance(inside, list) else 0
 
 
 class Reader:

@@ -141,14 +141,14 @@ async def authorize(call: Call) -> Reply:
 async def token_pay(call: Call) -> Reply:
     """POST /orders/token_pay."""
     reader = await call.read()
-    earlier = await call.earlier()
-    if earlier is not None:
+    once = call.once()
+    if once is not None and (earlier := await call.earlier(once)) is not None:
         return done(earlier, call, NUMBERED, expiration=True)
     draft, token = tokens.payment(reader, call.merchant)
     reader.finish()
     assert token is not None
     made = await wallets.authorize(
-        call.gateway.orders, call.gateway.wallets, call.merchant, draft, token, call.once()
+        call.gateway.orders, call.gateway.wallets, call.merchant, draft, token, once
     )
     return done(made, call, NUMBERED, expiration=True)
 

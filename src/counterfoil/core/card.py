@@ -230,9 +230,13 @@ PREFIXES: Final = _prefix_table()
 PREFIX_DIGITS: Final = tuple(sorted({len(prefix) for prefix in PREFIXES}, reverse=True))
 
 
-@lru_cache(maxsize=4096)
-def brand_of(first6: str) -> Brand:
+def brand_of(number: str) -> Brand:
     """The brand whose longest prefix fits; UNKNOWN is an answer, not an error."""
+    return _brand(number[: PREFIX_DIGITS[0]])
+
+
+@lru_cache(maxsize=4096)  # of prefixes: a whole number is never kept
+def _brand(first6: str) -> Brand:
     for size in PREFIX_DIGITS:
         brand = PREFIXES.get(first6[:size])
         if brand is not None:

@@ -25,21 +25,19 @@ class CutShortError(Exception):
 class Exchange:
     """A request. Header names are asked for in lower case, as bytes."""
 
-    __slots__ = ("_receive", "_scope", "method", "path")
+    __slots__ = ("_headers", "_receive", "_scope", "method", "path")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._scope = scope
         self._receive = receive
+        self._headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))
         self.method: str = scope["method"]
         self.path: str = scope["path"]
 
     def header(self, name: bytes) -> str | None:
-        """The header's value, or None."""
-        for key, value in self._scope["headers"]:
-            if key == name:
-                text: str = value.decode("latin-1")
-                return text
-        return None
+        """The header's value, or None; of repeated ones the first."""
+        value = self._headers.get(name)
+        return None if value is None else value.decode("latin-1")
 
     @property
     def query(self) -> dict[str, str]:
@@ -115,7 +113,10 @@ class Routes(Generic[Found]):
     def __init__(self, rows: Iterable[tuple[str, str, Found]]) -> None:
         """Rows of methods (separated by blanks), path and what is there."""
         self._root: Node[Found] = Node()
+        self._plain: dict[tuple[str, str], Found] = {}  # named parts only: found in one step
         for methods, path, there in rows:
+            if "{" not in path:
+                self._plain.update({(method, path): there for method in methods.split()})
             node = self._root
             for part in path.split("/")[1:]:
                 node = node.step(part)
@@ -126,6 +127,9 @@ class Routes(Generic[Found]):
 
         Raises `NoRouteError`.
         """
+        plain = self._plain.get((method, path))
+        if plain is not None:
+            return plain, ""
         node, free = self._root, ""
         for part in path.split("/")[1:]:
             step = node.parts.get(part)

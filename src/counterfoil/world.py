@@ -7,7 +7,7 @@ from time import time_ns
 from typing import Final
 
 from counterfoil.config import SettingsError
-from counterfoil.core.order import id_at
+from counterfoil.core.order import EPOCH_US
 from counterfoil.core.ports import Clock
 
 SECOND_US: Final = 1_000_000
@@ -103,6 +103,6 @@ class WorkerIds:
 
     def next(self) -> int:
         """An id greater than every id given before."""
-        moment = id_at(self._clock.now()) >> 8
+        moment = self._clock.now() - EPOCH_US
         self._last = moment if moment > self._last else self._last + 1
         return self._last << 8 | self._worker

@@ -53,9 +53,9 @@ def converse(path: Path, asked: Sequence[Asked], *, pieces: int = 1) -> list[byt
 
 
 def counts(path: Path) -> tuple[int, ...]:
-    """How many orders, operations, cards, postings and notices there are."""
+    """How many orders, operations, cards, postings, notices and timers there are."""
     connection = apsw.Connection(str(path))
-    tables = ("orders", "operations", "cards", "postings", "notices")
+    tables = ("orders", "operations", "cards", "postings", "notices", "timers")
     return tuple(len(connection.execute(f"select 1 from {each}").fetchall()) for each in tables)  # noqa: S608
 
 
@@ -69,7 +69,7 @@ def test_authorize_leaves_its_rows_and_answers_its_bytes(tmp_path: Path, pieces:
     assert len(answer) == SIZES["authorize"]
     order = msgspec.json.decode(answer)["orders"][0]["id"]
     assert int(order) > 0
-    assert counts(path) == (1, 1, 1, 0, 1)
+    assert counts(path) == (1, 1, 1, 0, 1, 1)
 
 
 def test_charge_and_refund_post_and_keep_the_order_one_row(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_charge_and_refund_post_and_keep_the_order_one_row(tmp_path: Path) -> No
         SIZES["charge"],
         SIZES["refund"],
     ]
-    assert counts(path) == (2, 3, 1, 5, 3)
+    assert counts(path) == (2, 3, 1, 5, 3, 1)
 
 
 def test_reads_answer_their_bytes(tmp_path: Path) -> None:

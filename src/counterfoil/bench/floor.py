@@ -20,7 +20,16 @@ from typing import Final, NamedTuple, TypeAlias, TypedDict
 import msgspec
 import uvicorn
 
-from counterfoil.bench.writer import CARDS, NOTICES, OPERATIONS, ORDERS, POSTINGS, Writer, connect
+from counterfoil.bench.writer import (
+    CARDS,
+    NOTICES,
+    OPERATIONS,
+    ORDERS,
+    POSTINGS,
+    TIMERS,
+    Writer,
+    connect,
+)
 from counterfoil.core.order import id_at
 from counterfoil.core.record import Record
 
@@ -49,23 +58,26 @@ class Stage(NamedTuple):
     operation_finished: bytes
     accounts: tuple[tuple[str, int], ...]
     event: str
+    timers: int = 0
 
 
 STAGES: Final = {
-    "authorize": Stage(b"o" * 560, b"p" * 114, b"o" * 661, b"p" * 215, (), "payment.authorized"),
+    "authorize": Stage(
+        b"o" * 560, b"p" * 114, b"o" * 697, b"p" * 242, (), "payment.authorized", timers=1
+    ),
     "charge": Stage(
-        b"o" * 795,
-        b"p" * 133,
-        b"o" * 896,
-        b"p" * 234,
+        b"o" * 843,
+        b"p" * 145,
+        b"o" * 976,
+        b"p" * 278,
         (("fee", 30), ("receivable", 969), ("clearing", -999)),
         "order.charged",
     ),
     "refund": Stage(
-        b"o" * 1073,
-        b"p" * 176,
-        b"o" * 1174,
-        b"p" * 277,
+        b"o" * 1176,
+        b"p" * 199,
+        b"o" * 1309,
+        b"p" * 332,
         (("receivable", -999), ("clearing", 999)),
         "order.refunded",
     ),
@@ -201,6 +213,7 @@ class Floor:
                     (POSTINGS, (operation, MERCHANT, account, "USD", minor))
                     for account, minor in stage.accounts
                 ),
+                *[(TIMERS, (operation, MERCHANT, order, operation))] * stage.timers,
             )
         )
 

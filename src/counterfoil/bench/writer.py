@@ -35,6 +35,7 @@ OPERATIONS: Final = Target("operations", 4, "on conflict (id) do update set body
 CARDS: Final = Target("cards", 4)
 POSTINGS: Final = Target("postings", 5)
 NOTICES: Final = Target("notices", 4)
+TIMERS: Final = Target("timers", 4)
 
 SCHEMA: Final = """
 create table if not exists orders (
@@ -49,6 +50,9 @@ create table if not exists postings (
 create table if not exists notices (
   id integer primary key, merchant integer not null, order_id integer not null,
   event text not null);
+create table if not exists timers (
+  id integer primary key, merchant integer not null, order_id integer not null,
+  due integer not null);
 """
 
 Write: TypeAlias = tuple[tuple[Target, Row], ...]
@@ -60,6 +64,7 @@ def connect(path: Path) -> apsw.Connection:
     connection = apsw.Connection(str(path))
     connection.execute("pragma journal_mode = wal")
     connection.execute("pragma synchronous = full")
+    connection.execute("pragma wal_autocheckpoint = 4000")
     connection.execute(SCHEMA)
     return connection
 
@@ -87,7 +92,7 @@ class Writer:
         self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
         self._sql = {
             (target, size): statement(target, size)
-            for target in (ORDERS, OPERATIONS, CARDS, POSTINGS, NOTICES)
+            for target in (ORDERS, OPERATIONS, CARDS, POSTINGS, NOTICES, TIMERS)
             for size in CHUNKS
         }
         self._thread = Thread(target=self._write_all, name="floor-writer")

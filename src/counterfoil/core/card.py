@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from hmac import compare_digest
 from typing import Final, NoReturn
 
@@ -231,8 +232,13 @@ PREFIX_DIGITS: Final = tuple(sorted({len(prefix) for prefix in PREFIXES}, revers
 
 def brand_of(number: str) -> Brand:
     """The brand whose longest prefix fits; UNKNOWN is an answer, not an error."""
+    return _brand(number[: PREFIX_DIGITS[0]])
+
+
+@lru_cache(maxsize=4096)  # of prefixes: a whole number is never kept
+def _brand(first6: str) -> Brand:
     for size in PREFIX_DIGITS:
-        brand = PREFIXES.get(number[:size])
+        brand = PREFIXES.get(first6[:size])
         if brand is not None:
             return brand
     return Brand.UNKNOWN
@@ -256,11 +262,11 @@ def describe(
     bins: Mapping[str, Bin] = TEST_BINS,
 ) -> Card:
     """What may be kept of a card in the open; `card` is the id its sealed number rests under."""
-    brand = brand_of(pan.reveal())
-    row = bins.get(pan.first6)
+    first6 = pan.first6
+    brand, row = brand_of(first6), bins.get(first6)
     return Card(
         id=card,
-        first6=pan.first6,
+        first6=first6,
         last4=pan.last4,
         brand=brand,
         subtype=row.subtype if row else SUBTYPES.get(brand, "unknown"),

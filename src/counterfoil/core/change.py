@@ -1,7 +1,5 @@
 """Change: everything one step makes true, as one value; stored whole or not at all."""
 
-from collections.abc import Iterator
-
 from msgspec.structs import replace
 
 from counterfoil.core.card import SealedCard
@@ -63,8 +61,8 @@ def change(
     for operation in closed:
         assert operation.outcome is not Outcome.PENDING
         entries += postings(operation)
-    notices = tuple(_notices(order, born=born, closed=closed, marked=marked))
-    told = notices[-1].sequence if notices else order.told
+    notices = _notices(order, born=born, closed=closed, marked=marked)
+    told = order.told + len(notices)
     return Change(
         order=replace(order, version=order.version + 1, told=told),
         expects=order.version,
@@ -95,7 +93,7 @@ def _notices(
     born: tuple[Operation, ...],
     closed: tuple[Operation, ...],
     marked: tuple[Operation, ...],
-) -> Iterator[Notice]:
+) -> tuple[Notice, ...]:
     """What the step tells the world, numbered on from what the order has told before."""
     told: list[tuple[Event, int, int | None]] = []
     for operation in closed:
@@ -111,8 +109,12 @@ def _notices(
             told.append((Event.ORDER_REJECTED, order.closed_at, None))
         elif order.version == 0:
             told.append((Event.ORDER_CREATED, order.created, None))
-    for sequence, (event, at, about) in enumerate(told, start=order.told + 1):
-        yield Notice(order=order.id, sequence=sequence, event=event, at=at, operation=about)
+    return tuple(
+        [
+            Notice(order=order.id, sequence=sequence, event=event, at=at, operation=about)
+            for sequence, (event, at, about) in enumerate(told, start=order.told + 1)
+        ]
+    )
 
 
 def held(made: Change, timer: Timer, at: int) -> Change:

@@ -10,6 +10,7 @@ from counterfoil.core.order import Kind, Operation, Outcome, Part, Payment
 from counterfoil.core.record import Record
 
 _STANDS = {Outcome.APPROVED, Outcome.PENDING}
+_TAKING_BACK = {Kind.REFUND, Kind.DISPUTE, Kind.RECOVER}
 
 
 class Claim(Record):
@@ -92,7 +93,7 @@ def take(payment: Payment, kind: Kind, minor: int, charge: int | None) -> tuple[
 
     The amount is no more than the payment, or the named charge, can give.
     """
-    if kind not in {Kind.REFUND, Kind.DISPUTE, Kind.RECOVER}:
+    if kind not in _TAKING_BACK:
         return ()
     parts: list[Part] = []
     wanted = minor

@@ -164,7 +164,7 @@ class Recurring(Record):
     indicator: str | None = None
 
 
-class Payment(Record, dict=True):
+class Payment(Record, dict=True, gc=True):
     """One attempt to collect an order with one instrument, and the log of what was tried."""
 
     id: int
@@ -202,7 +202,7 @@ class Location(Record):
     region: str | None = None
 
 
-class Order(Record, dict=True):
+class Order(Record, dict=True, gc=True):
     """What a merchant asks a customer to pay. `version` counts the commits that made it.
 
     `told` counts the notices of it. `expires` is when it can no longer be paid, where that is so.
@@ -234,24 +234,23 @@ class Order(Record, dict=True):
         return instant_of(self.id)
 
     @property
-    @remembered
     def operations(self) -> tuple[Operation, ...]:
         """All operations of all payments, oldest first."""
-        if len(self.payments) == 1:
-            return self.payments[0].log
-        found = [operation for payment in self.payments for operation in payment.log]
-        return tuple(sorted(found, key=lambda operation: operation.id))
+        payments = self.payments
+        return payments[0].log if len(payments) == 1 else _sorted(self)
 
     @property
     def updated(self) -> int:
         """The instant of the last thing that became true of it."""
-        latest = max(self.created, self.closed_at or 0)
-        for payment in self.payments:
-            if payment.authentication is not None:
-                latest = max(latest, payment.authentication.changed)
-        for operation in self.operations:
-            latest = max(latest, operation.closed or 0)
-        return latest
+        closed = [operation.closed or 0 for operation in self.operations]
+        asked = [each.authentication.changed for each in self.payments if each.authentication]
+        return max(self.created, self.closed_at or 0, *closed, *asked)
+
+
+@remembered
+def _sorted(order: Order) -> tuple[Operation, ...]:
+    found = [operation for payment in order.payments for operation in payment.log]
+    return tuple(sorted(found, key=lambda operation: operation.id))
 
 
 def instant_of(identifier: int) -> int:

@@ -116,12 +116,12 @@ def position(payment: Payment) -> Position:
         return stands
     held = 0
     for operation in payment.log:
-        rule, minor = RULES[operation.kind], operation.amount.minor
-        if operation.outcome is Outcome.APPROVED:
+        rule, minor, outcome = RULES[operation.kind], operation.amount.minor, operation.outcome
+        if outcome is Outcome.APPROVED:
             stands[rule.source] -= minor + operation.released
             stands[rule.target] += minor
             stands[Bucket.REVERSED] += operation.released
-        elif operation.outcome is Outcome.PENDING:
+        elif outcome is Outcome.PENDING:
             stands[rule.source] -= minor + operation.released
             held += minor + operation.released
     assert sum(stands.values()) + held == payment.amount.minor
@@ -168,7 +168,9 @@ def standing(order: Order) -> Standing:
     if order.closed is not None:
         return Standing.REJECTED
     log = order.operations
-    stands = [settled(payment) for payment in order.payments] if log else []
+    if all(operation.closed is None for operation in log):  # nothing stands anywhere yet
+        return Standing.WAITING if order.payments else Standing.NEW
+    stands = [settled(payment) for payment in order.payments]
     for bucket, word in _BY_BUCKET:
         for each in stands:
             if each[bucket]:
@@ -176,9 +178,9 @@ def standing(order: Order) -> Standing:
     for operation in log:
         if operation.outcome is Outcome.PENDING:
             return Standing.WAITING
-    if log and log[-1].decline is not None:
-        return _BY_NATURE[REASONS[log[-1].decline].nature]
-    return Standing.WAITING if order.payments else Standing.NEW
+    decline = log[-1].decline
+    assert decline is not None  # what was approved last stands in one of the buckets
+    return _BY_NATURE[REASONS[decline].nature]
 
 
 def open_amount(order: Order) -> int:
@@ -201,9 +203,10 @@ def begin(order: Order, command: Command, *, stamp: int, terms: Terms) -> tuple[
         raise Refused(Code.ORDER_CLOSED, operation=command.kind, standing=standing(order))
     if command.allowed is not None and (now := standing(order)) not in command.allowed:
         raise Refused(Code.WRONG_STATE, operation=command.kind, standing=now)
-    if len(order.operations) >= OPERATIONS_MAX:
+    log = order.operations
+    if len(log) >= OPERATIONS_MAX:
         raise Refused(Code.TOO_MANY_OPERATIONS)
-    assert all(each.id != stamp for each in order.operations)
+    assert stamp not in [each.id for each in log]
     payment = _choose(order, command)
     assert payment.amount.currency == order.amount.currency
     if payment.authentication is not None and payment.authentication.step is not Step.PASSED:
@@ -226,7 +229,7 @@ def begin(order: Order, command: Command, *, stamp: int, terms: Terms) -> tuple[
         kind=command.kind,
         amount=Money(minor=minor, currency=order.amount.currency),
         statement=state(payment, command.kind, minor, terms, parts),
-        ordinal=len(order.operations) + 1,
+        ordinal=len(log) + 1,
         released=standing_there - minor if final else 0,
         parts=parts,
         places=places,

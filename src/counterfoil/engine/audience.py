@@ -43,6 +43,9 @@ class Audience:
 
     async def timers(self, merchant: int, notices: Sequence[Notice]) -> tuple[Timer, ...]:
         """A timer for each endpoint that wants any of an order's new notices, due at once."""
+        endpoints = await self.of(merchant)
+        if not endpoints:
+            return ()
         return tuple(
             Timer(
                 kind=Due.DELIVER,
@@ -51,7 +54,7 @@ class Audience:
                 due=self._clock.now(),
                 since=wanted[0].sequence,
             )
-            for endpoint in await self.of(merchant)
+            for endpoint in endpoints
             if (wanted := self.wanted(endpoint, notices))
         )
 

@@ -61,6 +61,8 @@ def original(order: Order, operation: Operation) -> Original | None:
     What takes from several charges goes back to the authorization of them all.
     """
     wanted = FOLLOWS.get(operation.kind)
+    if wanted is None and not operation.parts:
+        return None
     payment, _ = rules.find(order, operation.id)
     named = operation.parts[0].charge if len(operation.parts) == 1 else None
     if len(operation.parts) > 1:

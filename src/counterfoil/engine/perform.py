@@ -343,7 +343,7 @@ class Engine:
                 return None
             if made.notices and self.audience is not None:
                 told = await self.audience.timers(order.merchant, made.notices)
-                made = replace(made, timers=made.timers + told)
+                made = replace(made, timers=made.timers + told) if told else made
             born = {operation.id for operation in made.born}
             self.running |= born
             verdict = None

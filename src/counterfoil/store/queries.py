@@ -67,8 +67,8 @@ def add(table: Table | TableClause, count: int) -> Query:
 
 
 @cache
-def advance(count: int) -> Query:
-    """Move up to so many orders from the version expected to the next; give back which moved.
+def advance(count: int, *, telling: bool = False) -> Query:
+    """Move up to so many orders from the version expected to the next; `telling` which moved.
 
     A row is merchant_id, id, expected, version, standing, body.
     """
@@ -76,12 +76,12 @@ def advance(count: int) -> Query:
     moved = ("merchant_id", "id", "version", "version", "standing", "body")
     named = ("merchant_id", "id", "expected", "version", "standing", "body")
     v = rows_of({name: o.c[like].type for name, like in zip(named, moved, strict=True)}, count)
-    return compiled(
+    moving = (
         update(o)
         .values(version=v.c.version, standing=v.c.standing, body=v.c.body)
         .where(o.c.merchant_id == v.c.merchant_id, o.c.id == v.c.id, o.c.version == v.c.expected)
-        .returning(o.c.merchant_id, o.c.id)
     )
+    return compiled(moving.returning(o.c.merchant_id, o.c.id) if telling else moving)
 
 
 @cache

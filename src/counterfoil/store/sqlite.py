@@ -50,6 +50,7 @@ PRAGMAS: Final = (
     "trusted_schema=OFF",
     "cache_size=-8000",
     "journal_size_limit=67108864",
+    "wal_autocheckpoint=4000",  # pages: what is written again and again is copied once
 )
 Result = TypeVar("Result")
 
@@ -122,6 +123,7 @@ class SqliteStore(timed.TimedStore):
         self.path = path
         self._threads = local()
         self._known_issuers: set[tuple[int, str]] = set()
+        self._new_issuers: set[tuple[int, str]] = set()
 
     def start(self) -> None:
         """Open the connections and the writing thread; inside a running event loop."""
@@ -299,7 +301,9 @@ class SqliteStore(timed.TimedStore):
             if len(changes) == 1:
                 return [self._why(changes[0], error)]
             return [verdict for change in changes for verdict in self._write([change])]
-        self._remember(changes)
+        if len(self._known_issuers) > ISSUERS_MAX:
+            self._known_issuers.clear()
+        self._known_issuers |= self._new_issuers  # now that the commit is durable
         return verdicts
 
     def _why(self, change: Change, error: apsw.Error) -> Verdict:
@@ -335,8 +339,6 @@ class SqliteStore(timed.TimedStore):
         return verdicts
 
     def _used_keys(self, changes: Sequence[Change]) -> set[int]:
-        if not changes:
-            return set()
         by_key = {
             (change.order.merchant, use.key): id(change)
             for change in changes
@@ -348,28 +350,28 @@ class SqliteStore(timed.TimedStore):
         return {number for mark, number in by_key.items() if mark in found}
 
     def _advance(self, changes: Sequence[Change]) -> set[tuple[object, ...]]:
-        moved: set[tuple[object, ...]] = set()
-        for size, given in batch.packed([rows.advance_row(change) for change in changes]):
-            moved.update(self._connection.execute(queries.advance(size).sql, given))
+        """The orders that were at the version expected: they are moved on."""
+        packed = list(batch.packed([rows.advance_row(change) for change in changes]))
+        before = self._connection.total_changes()
+        for size, given in packed:
+            self._connection.execute(queries.advance(size).sql, given)
+        moved: set[tuple[object, ...]] = {(each.order.merchant, each.order.id) for each in changes}
+        if self._connection.total_changes() - before < len(moved):  # asked which only now: it costs
+            self._connection.execute("ROLLBACK; BEGIN IMMEDIATE")  # nothing else is written yet
+            told = [(queries.advance(size, telling=True).sql, given) for size, given in packed]
+            moved = {row for sql, given in told for row in self._connection.execute(sql, given)}
         return moved
-
-    def _remember(self, changes: Sequence[Change]) -> None:
-        """Keep in mind which issuers rest already, now that the commit is durable."""
-        if len(self._known_issuers) > ISSUERS_MAX:
-            self._known_issuers.clear()
-        for change in changes:
-            if change.cards:
-                title = rows.issuer_title(change.order)
-                self._known_issuers.add((change.order.merchant, title or ""))
 
     def _project(self, changes: Sequence[Change]) -> None:
         """Remember the issuers of new cards; file anew the orders that lists find otherwise now."""
+        self._new_issuers.clear()
         for change in changes:
             if change.cards or change.refiled:
                 order = change.order
                 title = rows.issuer_title(order)
                 if title and (order.merchant, title) not in self._known_issuers:
                     self._connection.execute(queries.put(t.issuers).sql, (order.merchant, title))
+                    self._new_issuers.add((order.merchant, title))
             if change.refiled:
                 query = queries.reproject()
                 projected = zip(FILTERS, projection(order), strict=True)

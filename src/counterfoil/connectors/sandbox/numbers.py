@@ -14,6 +14,7 @@ from counterfoil.core.order import instant_of
 ACQUIRER_BIN: Final = "400000"
 DAY_US: Final = 86_400_000_000
 HOUR_US: Final = 3_600_000_000
+DAY_HOURS: Final = 24
 # Ids are multiples of small powers of two apart; a prime leaves no digit unused. These are the
 # greatest below the six digits of a trace number and the eleven of an ARN's sequence.
 STANS: Final = 999_983
@@ -29,8 +30,7 @@ def check_digit(body: str) -> str:
 
 def rrn(reference: int) -> str:
     """Retrieval reference number, 12 digits: YDDD, hour (UTC), trace number."""
-    day, within = divmod(instant_of(reference), DAY_US)
-    return f"{_julian(day)}{within // HOUR_US:02d}{reference % STANS:06d}"
+    return f"{_hour(instant_of(reference) // HOUR_US)}{reference % STANS:06d}"
 
 
 def arn(reference: int) -> str:
@@ -43,6 +43,11 @@ def arn(reference: int) -> str:
 def trace_id(reference: int) -> str:
     """A scheme's trace id, 13 characters: `MCC`, six digits, month and day."""
     return f"MCC{reference % STANS:06d}{_month_day(instant_of(reference) // DAY_US)}"
+
+
+@lru_cache(maxsize=64)
+def _hour(hour: int) -> str:
+    return f"{_julian(hour // DAY_HOURS)}{hour % DAY_HOURS:02d}"
 
 
 @lru_cache(maxsize=64)

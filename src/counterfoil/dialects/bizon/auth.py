@@ -1,6 +1,5 @@
 """How a caller proves who they are: HTTP Basic, project login and password, on every call."""
 
-import base64
 import binascii
 from typing import Final
 
@@ -16,7 +15,7 @@ async def caller(directory: Directory, header: str | None) -> Merchant:
     scheme, _, encoded = (header or "").partition(" ")
     if scheme.lower() == "basic":
         try:
-            decoded = base64.b64decode(encoded.strip(), validate=True).decode()
+            decoded = binascii.a2b_base64(encoded.strip(), strict_mode=True).decode()
         except (binascii.Error, ValueError):
             decoded = ""
         login, colon, password = decoded.partition(":")

@@ -53,10 +53,9 @@ class Call:
             flaw = Flaw("Idempotency-Key", "Idempotency-Key must be 1 to 255 printable characters")
             raise invalid([flaw]) from error
 
-    async def earlier(self) -> Done | None:
+    async def earlier(self, once: Once) -> Done | None:
         """What the same request gave before: a card that has expired since is no new fault."""
-        once = self.once()
-        return None if once is None else await self.gateway.orders.replay(self.merchant, once)
+        return await self.gateway.orders.replay(self.merchant, once)
 
     def order(self) -> int:
         """The order's id in the path; what cannot be one is an unknown order."""

@@ -26,6 +26,7 @@ class Literal(str):
     __slots__ = ()
 
 
+NUMERALS: Final = frozenset((int, str, Literal))  # a bool is none of them
 Given = Mapping[str, object]
 _decode: Final = msgspec.json.Decoder(float_hook=Literal).decode
 
@@ -40,27 +41,34 @@ def read_body(body: bytes, *, empty: bool = False) -> Given:
         return {}
     try:
         given = _decode(body)
-        kept = _members(given)
+        dropped = isinstance(given, dict) and _dropped(body, given)
     except (ValueError, RecursionError):
         raise invalid([Flaw("body", "body must be JSON")]) from None
     if not isinstance(given, dict):
         raise invalid([Flaw("body", "body must be a JSON object")])
-    # As many colons as members: none was dropped. Else some stand in texts, and we look closer.
-    if body.count(b":") != kept and sum(map(bool, MEMBER.findall(body))) != kept:
+    if dropped:
         raise invalid([Flaw("body", "body must not name a member twice")])
     return given
 
 
-def _members(value: object) -> int:
-    """How many members the decoder kept; where more were written, one was named twice."""
-    if isinstance(value, dict):
-        inner = [each for each in value.values() if isinstance(each, dict | list)]
-        return len(value) + sum(map(_members, inner))
-    return sum(map(_members, value)) if isinstance(value, list) else 0
+def _dropped(body: bytes, given: Given) -> bool:
+    """Whether the decoder dropped a member, because another has its name."""
+    # No more colons than members two deep: none. Else some stand in texts, or we look deeper.
+    near = len(given) + sum([len(each) for each in given.values() if isinstance(each, dict)])
+    return body.count(b":") != near and sum(map(bool, MEMBER.findall(body))) != _members(given)
+
+
+def _members(inside: object) -> int:
+    """How many members the decoder kept, however deep."""
+    if isinstance(inside, dict):
+        return len(inside) + sum(map(_members, inside.values()))
+    return sum(map(_members, inside)) if isinstance(inside, list) else 0
 
 
 class Reader:
     """An object's members, read one by one; `flaws` is shared by the readers of inner objects."""
+
+    __slots__ = ("flaws", "given", "path")
 
     def __init__(self, given: Given, path: str = "", flaws: list[Flaw] | None = None) -> None:
         self.given = given
@@ -102,11 +110,9 @@ class Reader:
     def quietly(self, name: str) -> str | None:
         """A member as text, or None where it is none; the caller says what is wrong with that."""
         value = self.given.get(name)
-        if isinstance(value, str) and "\0" not in value:
-            return str(value)  # a number's literal becomes plain text
-        if isinstance(value, int) and not isinstance(value, bool):
-            return str(value)
-        return None
+        if type(value) is str:
+            return None if "\0" in value else value
+        return str(value) if type(value) in NUMERALS else None
 
     def text(self, name: str, longest: int = TEXT_MAX) -> str | None:
         """A text of so many characters at most."""
@@ -122,8 +128,7 @@ class Reader:
 
     def required(self, name: str) -> bool:
         """Whether the member is there; if not, that is noted."""
-        value = self.given.get(name)
-        if value is not None and value != "":
+        if self.given.get(name) not in (None, ""):
             return True
         self.fault(name, "is required")
         return False
@@ -155,13 +160,12 @@ class Reader:
 
     def amount(self, name: str = "amount", *, required: bool = True) -> str | None:
         """An amount's decimal text, above zero; what its currency makes of it comes later."""
-        if self.given.get(name) is None and not required:
+        value = self.given.get(name)
+        if value is None and not required:
             return None
         if not self.required(name):
             return None
-        value = self.given[name]
-        number = isinstance(value, int | str) and not isinstance(value, bool)
-        written = str(value) if number else ""
+        written = str(value) if type(value) in NUMERALS else ""
         if AMOUNT.fullmatch(written) is None or not written.strip("0."):
             self.fault(
                 name,

@@ -125,30 +125,31 @@ def _rate(rate: Rate) -> dict[str, str]:
 async def authorize(call: Call) -> Reply:
     """POST /orders/authorize."""
     reader = await call.read()
-    earlier = await call.earlier()
-    if earlier is not None:
+    once = call.once()
+    if once is not None and (earlier := await call.earlier(once)) is not None:
         return done(earlier, call)
     draft = schema.draft(reader, call.merchant)
     card = schema.new_card(reader, call.merchant, call.gateway.clock)
     if (demanded := threeds.demand(reader, draft, call)) is not None:
         draft = msgspec.structs.replace(draft, demand=demanded)
-    reader.inner("location").required("ip")
+    if draft.location is None or draft.location.ip is None:
+        reader.inner("location").required("ip")
     reader.finish()
     assert card is not None
-    return done(await call.gateway.orders.authorize(call.merchant, draft, card, call.once()), call)
+    return done(await call.gateway.orders.authorize(call.merchant, draft, card, once), call)
 
 
 async def token_pay(call: Call) -> Reply:
     """POST /orders/token_pay."""
     reader = await call.read()
-    earlier = await call.earlier()
-    if earlier is not None:
+    once = call.once()
+    if once is not None and (earlier := await call.earlier(once)) is not None:
         return done(earlier, call, NUMBERED, expiration=True)
     draft, token = tokens.payment(reader, call.merchant)
     reader.finish()
     assert token is not None
     made = await wallets.authorize(
-        call.gateway.orders, call.gateway.wallets, call.merchant, draft, token, call.once()
+        call.gateway.orders, call.gateway.wallets, call.merchant, draft, token, once
     )
     return done(made, call, NUMBERED, expiration=True)
 
@@ -221,14 +222,14 @@ async def credit_linked(call: Call) -> Reply:
 async def credit(call: Call) -> Reply:
     """POST /orders/credit."""
     reader = await call.read()
-    earlier = await call.earlier()
-    if earlier is not None:
+    once = call.once()
+    if once is not None and (earlier := await call.earlier(once)) is not None:
         return done(earlier, call, expiration=True)
     draft = schema.draft(reader, call.merchant)
     card = schema.credit_card(reader, call.gateway.clock)
     reader.finish()
     assert card is not None
-    made = await call.gateway.orders.credit(call.merchant, draft, card, call.once())
+    made = await call.gateway.orders.credit(call.merchant, draft, card, once)
     return done(made, call, expiration=True)
 
 
@@ -348,26 +349,25 @@ def serve(gateway: Gateway) -> Serve:
     """The wire, served: every failure, an unknown path too, in this wire's form."""
 
     async def run(exchange: Exchange) -> Reply:
-        order: int | None = None
+        named = ""
         try:
             handler, named = ROUTES.find(exchange.method, exchange.path)
-            order = order_id(named)
             header = exchange.header(b"authorization")
             merchant = await caller(gateway.directory, header)
             return echoed(await handler(Call(exchange, gateway, merchant, named)), exchange)
         except NoRouteError as error:
             failure = no_route(error)
         except Refused as refusal:
-            failure = refused(refusal, order, STATUS)
+            failure = refused(refusal, order_id(named), STATUS)
         except Failure as flawed:
             failure = flawed
             if failure.order is None and failure.status not in UNADDRESSED:
-                failure.order = order
+                failure.order = order_id(named)
         except asyncio.CancelledError:  # we are being stopped at once: it goes on after the start
-            failure = Failure(500, "error", UNANSWERED, order=order)
+            failure = Failure(500, "error", UNANSWERED, order=order_id(named))
         except Exception:  # noqa: BLE001 (an edge: the caller gets a failure, the log its cause)
             structlog.get_logger().exception("request failed", wire="bizon")
-            failure = Failure(500, "error", "System malfunction", order=order)
+            failure = Failure(500, "error", "System malfunction", order=order_id(named))
         return echoed(Reply(failure.status, failure.body(), failure.headers), exchange)
 
     return run

@@ -20,10 +20,9 @@ CUSTOM_FIELDS_MAX: Final = 10
 HOLDER: Final = range(2, 41)
 DESCRIPTOR_MERCHANT_MAX: Final = 22
 DESCRIPTOR_MAX: Final = 37
-MONTHS: Final = range(1, 13)
+MONTHS: Final = {written: int(written) for n in range(1, 13) for written in (f"{n}", f"{n:02d}")}
 CVV: Final = re.compile(r"[0-9]{3,4}", re.ASCII)
 YEAR: Final = re.compile(r"[0-9]{4}", re.ASCII)
-MONTH: Final = re.compile(r"[0-9]{1,2}", re.ASCII)
 COUNTRY: Final = re.compile(r"[A-Z]{2}", re.ASCII)
 
 
@@ -31,9 +30,9 @@ def money(reader: Reader, written: str | None, currency: str | None) -> Money | 
     """The amount in its currency, where both could be read."""
     if written is None or currency is None:
         return None
-    whole, _, fraction = written.partition(".")
+    shortest = written.lstrip("0")
     try:
-        return Money.parse(f"{int(whole)}.{fraction}" if fraction else str(int(whole)), currency)
+        return Money.parse(shortest if shortest[0] != "." else "0" + shortest, currency)
     except Refused:
         reader.fault("amount", "has more decimals than its currency")
         return None
@@ -237,14 +236,14 @@ def _holder(card: Reader) -> str | None:
 
 def _expiry(card: Reader, clock: Clock) -> tuple[int, int]:
     month, year = card.quietly("expiration_month") or "", card.quietly("expiration_year") or ""
-    good_month = MONTH.fullmatch(month) is not None and int(month) in MONTHS
+    month_number = MONTHS.get(month)
     good_year = YEAR.fullmatch(year) is not None
-    if not good_month:
+    if month_number is None:
         card.fault("expiration_month", "must be a month from 1 to 12")
     if not good_year:
         card.fault("expiration_year", "must be a year of four digits")
-    if not (good_month and good_year):
+    if month_number is None or not good_year:
         return 0, 0
-    if expired(int(month), int(year), clock.today()):
+    if expired(month_number, int(year), clock.today()):
         card.flaws.append(Flaw("card.expiration_year", "card has expired"))
-    return int(month), int(year)
+    return month_number, int(year)

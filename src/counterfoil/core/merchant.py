@@ -30,6 +30,7 @@ class Merchant(Record):
     `charge_after_s`: what is authorized is charged by itself after so many seconds.
     `authorization_days`: when an authorization lapses, where the schemes' own terms are not to hold
     (0: never).
+    `page_timeout_s`: how long a payment page lives unless its order says otherwise.
     """
 
     id: int
@@ -47,6 +48,7 @@ class Merchant(Record):
     authorization_days: int | None = None
     multiple_charges: bool = False
     credit_enabled: bool = True
+    page_timeout_s: int = 1800
     settings: tuple[str, ...] = ()
 
     def terminal(self, name: str | None) -> Terminal:

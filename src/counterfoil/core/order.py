@@ -14,6 +14,7 @@ from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code
 from counterfoil.core.money import Money
 from counterfoil.core.record import Record, remembered
+from counterfoil.core.session import Session
 
 EPOCH_US: Final = 1_704_067_200_000_000  # 2024-01-01T00:00:00Z, where our ids begin
 
@@ -44,6 +45,7 @@ class Relation(StrEnum):
 
     REBILL = "rebill"
     CREDIT = "credit"
+    LINK = "link"  # paid through the other's payment page, which many may use
 
 
 class Statement(Record):
@@ -215,6 +217,7 @@ class Order(Record, dict=True):
     facts: str | None = None
     parent: int | None = None
     relation: Relation | None = None
+    session: Session | None = None
     closed: Code | None = None
     closed_at: int | None = None
 

@@ -197,7 +197,8 @@ def begin(order: Order, command: Command, *, stamp: int, terms: Terms) -> tuple[
     Raises `Refused`; then nothing has changed. Precedence: closed, state, empty source, amount.
     """
     if order.closed is not None:
-        raise Refused(Code.ORDER_CLOSED, operation=command.kind, standing=standing(order))
+        code = order.closed if order.closed is Code.SESSION_EXPIRED else Code.ORDER_CLOSED
+        raise Refused(code, operation=command.kind, standing=standing(order))
     if command.allowed is not None and (now := standing(order)) not in command.allowed:
         raise Refused(Code.WRONG_STATE, operation=command.kind, standing=now)
     if len(order.operations) >= OPERATIONS_MAX:

@@ -52,6 +52,7 @@ from counterfoil.engine.limit import within
 ASKED_AFTER_S: Final = 5  # an answer may still be on its way
 TRIES_MAX: Final = 100  # times one step is decided anew; more callers than that wait on one order
 Choose = Callable[[Order], Command]
+Attach = Callable[[Order], Order]
 
 
 class Once(Record):
@@ -125,9 +126,14 @@ class Engine:
         *,
         once: Once | None = None,
         cards: tuple[SealedCard, ...] = (),
+        attach: Attach | None = None,
     ) -> tuple[Order, Operation]:
-        """The order with a new pending operation, durable."""
-        terms = await self.terms(merchant, order)
+        """The order with a new pending operation, durable.
+
+        `attach` makes of a stored order what the operation is about (it has a payment more), or
+        raises `Refused`; lists find it otherwise from then on.
+        """
+        terms = await self.terms(merchant, attach(order) if attach else order)
         key = None
         if once is not None:
             used = self.clock.now()
@@ -135,10 +141,12 @@ class Engine:
 
         def decide(order: Order) -> Change:
             command = choose(order)
-            begun, born = rules.begin(order, command, stamp=self.ids.next(), terms=terms)
+            known = attach(order) if attach else order
+            begun, born = rules.begin(known, command, stamp=self.ids.next(), terms=terms)
             payment, _ = rules.find(begun, born.id)
             demand(self.acquirer(merchant, payment.terminal), begun, born)
-            return change(begun, born=(born,), cards=cards, key=key)
+            made = change(begun, born=(born,), cards=cards, key=key)
+            return made if attach is None else replace(made, refiled=True)
 
         begun = await self.commit(order, decide)
         assert begun is not None
@@ -315,7 +323,10 @@ class Engine:
         return now if was.outcome is Outcome.PENDING else None
 
     async def commit(self, order: Order, decide: Callable[[Order], Change | None]) -> Change | None:
-        """Decide and commit, again and again while others come first; None: nothing to do."""
+        """Decide and commit, again and again while others come first; None: nothing to do.
+
+        `decide` may raise `Refused`; so does this where too many others come first.
+        """
         for _ in range(TRIES_MAX):
             made = decide(order)
             if made is None:

@@ -48,6 +48,7 @@ from counterfoil.vault import (
 )
 from counterfoil.web import sandbox
 from counterfoil.web.app import Served
+from counterfoil.web.checkout import routes as checkout
 from counterfoil.world import SystemClock, WorkerIds, seconds
 
 ID_MAX: Final = 2**63 - 1
@@ -217,6 +218,7 @@ def served(made: Parts, pump: Pump) -> Served:
         store=made.store,
         clock=made.clock,
         base=made.settings.base_url,
+        checkout=made.settings.checkout_url,
     )
     wires = {
         segment: (dialect.name, handler)
@@ -224,6 +226,7 @@ def served(made: Parts, pump: Pump) -> Served:
         for handler in (dialect.serve(gateway),)
         for segment in dialect.segments
     }
+    wires["pay"] = ("checkout", checkout.serve(gateway))
     clock = made.clock
     if made.settings.demo and isinstance(clock, SystemClock):
 

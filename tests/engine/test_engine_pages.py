@@ -25,9 +25,9 @@ from counterfoil.engine.pages import (
     Place,
     Prepared,
     form_key,
+    path_of,
     payable,
     place_of,
-    token_of,
 )
 from counterfoil.engine.perform import Once
 from counterfoil.testing import decline, unknown
@@ -317,14 +317,17 @@ async def test_an_order_without_a_page_has_none() -> None:
 async def test_an_address_leads_to_its_order_and_no_other_does() -> None:
     desk = await open_desk()
     order = await made(desk)
-    vault, token = desk.vault, token_of(desk.vault, order)
-    assert place_of(vault, str(order.id), token) == Place(order.merchant, order.id)
-    assert len(token) == 32
-    for number in (str(order.id + 1), "", "x", "1" * 20, str(2**63), "٣"):
-        assert place_of(vault, number, token) is None
+    path = path_of(desk.vault, order)
+    named = path.removeprefix("/pay/")
+    number, _, token = named.partition(".")
+    assert (number, len(token)) == (str(order.id), 32)
+    assert place_of(desk.vault, named) == Place(order.merchant, order.id)
+    for wrong in (str(order.id + 1), "", "x", "1" * 20, str(2**63), "٣"):
+        assert place_of(desk.vault, f"{wrong}.{token}") is None
     last = "A" if token[-1] != "A" else "B"
-    for wrong in (token[:-1] + last, token[:-4], token + "AAAA", "=", "é", "A" * 32, "_" * 32):
-        assert place_of(vault, str(order.id), wrong) is None
+    for wrong in (token[:-1] + last, token[:-4], token + "AAAA", "", "=", "é", "A" * 32, "_" * 32):
+        assert place_of(desk.vault, f"{number}.{wrong}") is None
+    assert place_of(desk.vault, number) is None
 
 
 async def test_a_form_is_of_one_order() -> None:

@@ -10,7 +10,8 @@ from counterfoil.engine.orders import Orders
 class Gateway(NamedTuple):
     """The engine's use cases, the directory, the store for reading, the clock.
 
-    `base` is the public address of the API without a slash at its end, where one is configured.
+    `base` is the public address of the API without a slash at its end, where one is configured;
+    `checkout` that of payment pages (default: the same).
     """
 
     orders: Orders
@@ -18,3 +19,4 @@ class Gateway(NamedTuple):
     store: Store
     clock: Clock
     base: str | None = None
+    checkout: str | None = None

@@ -263,15 +263,16 @@ def copied(link: Order, number: int) -> Order:
     )
 
 
-def token_of(vault: Vault, order: Order) -> str:
-    """What follows the order's number in its page's address."""
+def path_of(vault: Vault, order: Order) -> str:
+    """The path of the order's page: its number, and a token that nobody can guess."""
     place = Place(order.merchant, order.id)
     made = order.merchant.to_bytes(ID_BYTES) + keyed(vault, "page", place)
-    return base64.urlsafe_b64encode(made).decode()
+    return f"/pay/{order.id}.{base64.urlsafe_b64encode(made).decode()}"
 
 
-def place_of(vault: Vault, number: str, token: str) -> Place | None:
-    """The order that an address leads to; None where nobody was given that address."""
+def place_of(vault: Vault, named: str) -> Place | None:
+    """The order that the path's last part leads to; None where nobody was given it."""
+    number, _, token = named.partition(".")
     try:
         made = base64.b64decode(token, b"-_", validate=True)
     except (binascii.Error, ValueError):

@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 
 from counterfoil.core.card import Brand, Card, mask
 from counterfoil.core.declines import BY_CODE, REASONS
+from counterfoil.core.errors import Code
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.money import digits, major
 from counterfoil.core.order import (
@@ -69,7 +70,9 @@ KINDS: Final[Mapping[Kind, str]] = {
 BRANDS: Final[Mapping[Brand, str]] = {
     brand: "mastercard" if brand is Brand.MAESTRO else brand.value for brand in Brand
 }
+UNROUTED: Final = frozenset({Standing.NEW, Standing.WAITING})  # no terminal is named yet
 REJECTED: Final = "Currency is not supported"
+EXPIRED: Final = "Session expired"
 DECIMALS: Final = 2
 SECOND_US: Final = 1_000_000
 BLOCKS: Final = frozenset(
@@ -223,7 +226,7 @@ def render_order(
         currency=order.amount.currency,
         custom_fields=dict(order.custom) if "custom_fields" in blocks else UNSET,
         description=order.description,
-        descriptor=(payment and payment.descriptor) or UNSET,
+        descriptor=(payment and now not in UNROUTED and payment.descriptor) or UNSET,
         failure_message=_failure(order, now) if now in FAILURES else UNSET,
         failure_type=FAILURES.get(now, UNSET),
         id=str(order.id),
@@ -370,5 +373,5 @@ def _secure3d(payment: Payment | None) -> Secure3dOut:
 
 def _failure(order: Order, now: Standing) -> str:
     if now is Standing.REJECTED:
-        return REJECTED
+        return EXPIRED if order.closed is Code.SESSION_EXPIRED else REJECTED
     return message(order.operations[-1])

@@ -8,7 +8,7 @@ import msgspec
 import structlog
 
 from counterfoil.core.declines import REASONS, Nature
-from counterfoil.core.errors import Refused
+from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Order, Outcome
@@ -18,6 +18,7 @@ from counterfoil.core.rules import Command, Standing
 from counterfoil.dialects.bizon import queries, schema
 from counterfoil.dialects.bizon.auth import caller
 from counterfoil.dialects.bizon.call import NOT_FOUND, Call, order_id
+from counterfoil.dialects.bizon.create import extra, session
 from counterfoil.dialects.bizon.errors import Failure, refused
 from counterfoil.dialects.bizon.render import (
     BASE,
@@ -34,6 +35,7 @@ from counterfoil.dialects.bizon.render import (
     stamp,
 )
 from counterfoil.engine.gateway import Gateway
+from counterfoil.engine.pages import Pages, path_of
 from counterfoil.engine.perform import Done
 from counterfoil.exchange import (
     Exchange,
@@ -67,7 +69,7 @@ async def ping(call: Call) -> Reply:
 
 async def show(call: Call) -> Reply:
     """GET /orders/:id."""
-    order = await call.gateway.store.load(call.merchant.id, call.order())
+    order = await Pages(call.gateway.orders).seen(call.merchant.id, call.order())
     return orders([order], call, call.blocks())
 
 
@@ -133,6 +135,21 @@ async def authorize(call: Call) -> Reply:
     reader.finish()
     assert card is not None
     return done(await call.gateway.orders.authorize(call.merchant, draft, card, call.once()), call)
+
+
+async def create(call: Call) -> Reply:
+    """POST /orders/create: the order, and where its customer pays."""
+    reader = await call.read()
+    draft = schema.draft(reader, call.merchant)
+    page = session(reader, call.merchant, call.gateway.clock.now())
+    draft = msgspec.structs.replace(draft, session=page, facts=extra(reader))
+    reader.finish()
+    made = await call.gateway.orders.create(call.merchant, draft, call.once())
+    if made.order.closed is Code.CURRENCY_NOT_ENABLED:
+        raise Failure(402, "rejected", REJECTED, order=made.order.id)
+    base = call.gateway.checkout or call.gateway.base or call.exchange.base
+    where = base + path_of(call.gateway.orders.engine.vault, made.order)
+    return orders([made.order], call, FULL, headers={"Location": where})._replace(status=201)
 
 
 async def charge(call: Call) -> Reply:
@@ -289,6 +306,7 @@ def answer(body: object, headers: Mapping[str, str] | None = None) -> Reply:
 
 # fmt: off
 ROUTES: Final[Routes[Handler]] = Routes((
+    ("POST",     "/orders/create",           create),
     ("POST",     "/orders/authorize",        authorize),
     ("POST",     "/orders/credit",           credit),
     ("PUT POST", "/orders/{order}/charge",   charge),

@@ -20,7 +20,8 @@ ENDPOINTS: Final = (
     "GET /ping", "GET /orders/:id", "GET /orders/", "GET /operations/", "GET /exchange_rates/",
     "GET /orders/ without the slash", "GET /operations/ without the slash",
     "GET /exchange_rates/ without the slash",
-    "POST /orders/authorize", "POST /orders/credit", "POST /orders/:id/rebill",
+    "POST /orders/create", "POST /orders/authorize", "POST /orders/credit",
+    "POST /orders/:id/rebill",
     "POST /orders/:id/credit",
     "PUT /orders/:id/reverse", "PUT /orders/:id/charge", "PUT /orders/:id/refund",
     "PUT /orders/:id/cancel",
@@ -92,6 +93,11 @@ AUTHORIZE: Final = (  # sections 6.6, 6.7, 10
     "browser details without 3-D Secure", "card valid to the end of its month",
     "cvv of four digits", "holder at its limits", "test card 220138", "test card 555555",
 )
+CREATE: Final = (  # sections 6.6, 13
+    "order that is new", "order whose session expired", "options of the payment page",
+    "expiration_timeout as a number", "422 expiration_timeout", "422 static link not enabled",
+    "422 charge of new", "422 charge of expired", "422 rebill of new",
+)
 FOLLOW_UPS: Final = (  # sections 6.9 to 6.14, 13
     "amount of charge", "amount of refund", "amount of cancel", "refund of what was charged",
     "partial refunds", "cancel of authorized", "cancel of refunded", "fields of rebill",
@@ -100,7 +106,7 @@ FOLLOW_UPS: Final = (  # sections 6.9 to 6.14, 13
 )
 # fmt: on
 PROMISES: Final = (*TRANSPORT, *SCALARS, *SHAPES, *EXPANDS, *CASHFLOW, *LISTS, *FOLLOW_UPS)
-CHECKLIST: Final = frozenset((*ENDPOINTS, *PROMISES, *FAILURES, *AUTHORIZE))
+CHECKLIST: Final = frozenset((*ENDPOINTS, *PROMISES, *FAILURES, *AUTHORIZE, *CREATE))
 EXCHANGES: Final[Mapping[str, Exchange]] = {
     str(path.relative_to(ROOT)): read(path) for path in examples(ROOT)
 }

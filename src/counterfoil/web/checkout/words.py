@@ -80,13 +80,14 @@ def words(language: str) -> Words:
     """A language of LANGUAGES; raises `KeyError` for any other."""
     if language not in LANGUAGES:
         raise KeyError(language)
-    messages: dict[str, str] = {}
-    if language != DEFAULT:
-        with (FOLDER / f"{language}.po").open("rb") as file:
-            for message in read_po(file):
-                if isinstance(message.id, str) and isinstance(message.string, str) and message.id:
-                    messages[message.id] = message.string
+    messages = {} if language == DEFAULT else catalogue(FOLDER / f"{language}.po")
     return Words(language, messages, Locale.parse(language))
+
+
+def catalogue(path: Path) -> dict[str, str]:
+    """The messages of a catalogue; none of ours has a plural."""
+    with path.open("rb") as file:
+        return {str(each.id): str(each.string) for each in read_po(file) if each.id}
 
 
 def chosen(wanted: str | None, accepted: str | None) -> str:

@@ -23,7 +23,6 @@ from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Order, Outcome
 from counterfoil.engine.orders import Draft
 from counterfoil.engine.perform import Done, Limits
-from counterfoil.engine.replay import as_of
 from counterfoil.testing import approve, decline, unknown
 
 pytestmark = pytest.mark.anyio

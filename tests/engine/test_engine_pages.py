@@ -43,8 +43,8 @@ def attempt(form: str = "form-1", ip: str | None = "9.9.9.9") -> Attempt:
 
 
 async def made(desk: Desk, once: Once | None = None, **session: object) -> Order:
-    expires = desk.clock.now() + 30 * MINUTE_US
-    draft = Draft(amount=EUR, session=replace(Session(expires=expires), **session))
+    expires = None if session.get("shared") else desk.clock.now() + 30 * MINUTE_US
+    draft = Draft(amount=EUR, session=replace(Session(), **session), expires=expires)
     return (await desk.orders.create(desk.merchant, draft, once)).order
 
 
@@ -87,8 +87,8 @@ async def test_an_order_made_for_its_page_is_new_and_asks_nothing_of_the_acquire
     assert standing(order) is Standing.NEW
     assert order.payments == ()
     assert desk.host.instructions == []
-    assert [notice.event for _, notice in desk.store.notices] == [Event.ORDER_CREATED]
-    assert [notice.sequence for _, notice in desk.store.notices] == [0]
+    assert [notice.event for _, notice in desk.store.notices_told] == [Event.ORDER_CREATED]
+    assert [notice.sequence for _, notice in desk.store.notices_told] == [1]
 
 
 async def test_an_order_in_a_currency_that_is_not_enabled_is_kept_as_rejected() -> None:
@@ -126,7 +126,7 @@ async def test_what_is_paid_is_authorized_and_found_by_its_card_and_place() -> N
     assert await desk.now(order) == paid
     query = OrderQuery(merchant=1, limit=9, brands=(Brand.VISA,), ips=("9.9.9.9",))
     assert await desk.store.orders(query) == [paid]
-    assert [notice.sequence for _, notice in desk.store.notices] == [0, 1]
+    assert [notice.sequence for _, notice in desk.store.notices_told] == [1, 2]
 
 
 async def test_the_place_that_the_merchant_gave_stays() -> None:
@@ -209,12 +209,41 @@ async def test_a_session_that_is_over_rejects_its_order_once() -> None:
     both = await asyncio.gather(*(pages.seen(order.merchant, order.id) for _ in range(2)))
     assert [each.closed for each in both] == [Code.SESSION_EXPIRED] * 2
     assert standing(both[0]) is Standing.REJECTED
-    events = [notice.event for _, notice in desk.store.notices]
+    events = [notice.event for _, notice in desk.store.notices_told]
     assert events == [Event.ORDER_CREATED, Event.ORDER_REJECTED]
     late = await refusal(pages.pay(desk.merchant, order, attempt()))
     assert late.code is Code.SESSION_EXPIRED
     charge = await refusal(desk.act(order, Kind.CHARGE))
     assert charge.code is Code.SESSION_EXPIRED
+
+
+async def test_a_session_that_somebody_else_has_ended_is_over() -> None:
+    desk = await open_desk()
+    pages = Pages(desk.orders)
+    order = await made(desk)
+    desk.clock.advance(1800)
+    desk.store.before.append(lambda: pages.seen(order.merchant, order.id))
+    assert (await pages.seen(order.merchant, order.id)).closed is Code.SESSION_EXPIRED
+    assert len(desk.store.notices_told) == 2
+
+
+async def test_a_session_ends_at_its_time_though_nobody_looks() -> None:
+    desk = await open_desk()
+    order = await made(desk)
+    await desk.later(1799)
+    assert (await desk.now(order)).closed is None
+    await desk.later(1)
+    assert (await desk.now(order)).closed is Code.SESSION_EXPIRED
+
+
+async def test_what_was_declined_for_good_keeps_that_outcome() -> None:
+    desk = await open_desk(decline(Decline.DO_NOT_HONOR), decline(Decline.DO_NOT_HONOR))
+    pages = Pages(desk.orders)
+    last = await pages.pay(desk.merchant, await made(desk), attempt("one"))
+    open_still = await pages.pay(desk.merchant, await made(desk, tries=2), attempt("two"))
+    await desk.later(3600)
+    assert (await desk.now(last)).closed is None
+    assert (await desk.now(open_still)).closed is Code.SESSION_EXPIRED
 
 
 async def test_a_session_that_ends_in_the_middle_of_an_attempt_lets_it_end() -> None:
@@ -251,7 +280,7 @@ async def test_an_attempt_that_comes_behind_the_end_of_the_session_is_refused() 
 async def test_a_link_for_many_makes_an_order_for_each_who_pays() -> None:
     desk = await open_desk()
     pages = Pages(desk.orders)
-    link = await made(desk, expires=None, shared=True, auto_charge=True)
+    link = await made(desk, shared=True, auto_charge=True)
     first = await pages.pay(desk.merchant, link, attempt("one"))
     desk.clock.advance(24 * 3600)
     second = await pages.pay(desk.merchant, link, attempt("two"))
@@ -265,7 +294,7 @@ async def test_a_link_for_many_makes_an_order_for_each_who_pays() -> None:
 async def test_a_form_of_a_link_that_is_sent_twice_pays_once() -> None:
     desk = await open_desk()
     pages = Pages(desk.orders)
-    link = await made(desk, expires=None, shared=True)
+    link = await made(desk, shared=True)
     both = await asyncio.gather(
         *(pages.pay(desk.merchant, link, attempt("same")) for _ in range(2))
     )

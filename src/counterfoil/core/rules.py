@@ -154,6 +154,7 @@ _BY_BUCKET: Final = (
     (Bucket.AUTHORIZED, Standing.AUTHORIZED),
     (Bucket.REVERSED, Standing.REVERSED),
 )
+_NOTHING: Final = {Outcome.DECLINED, Outcome.FAILED}
 _BY_NATURE: Final = {
     Nature.DECLINED: Standing.DECLINED,
     Nature.FRAUD: Standing.FRAUD,
@@ -178,6 +179,19 @@ def standing(order: Order) -> Standing:
     if log and log[-1].decline is not None:
         return _BY_NATURE[REASONS[log[-1].decline].nature]
     return Standing.WAITING if order.payments else Standing.NEW
+
+
+def lapsed(order: Order, now: int) -> bool:
+    """Whether the time in which the order could be paid is over, and it waits for nothing.
+
+    What was declined on its last try keeps that outcome.
+    """
+    if order.closed is not None or order.expires is None or order.expires > now:
+        return False
+    if not all(each.outcome in _NOTHING for each in order.operations):
+        return False
+    tried = len(order.payments) if order.operations else 0
+    return order.session is None or tried < order.session.tries
 
 
 def open_amount(order: Order) -> int:

@@ -27,8 +27,8 @@ from counterfoil.core.ports import CardData
 from counterfoil.core.record import Record
 from counterfoil.core.rules import Command, Standing, standing
 from counterfoil.core.session import Session
+from counterfoil.core.timers import Due, Timer
 from counterfoil.engine.perform import Done, Engine, KeyTakenError, Once
-from counterfoil.engine.replay import as_of
 
 REVERSIBLE = frozenset({Standing.AUTHORIZED})
 REFUNDABLE = frozenset({Standing.CHARGED, Standing.REFUNDED})
@@ -51,6 +51,7 @@ class Draft(Record):
     secure3d: Secure3d | None = None
     recurring: Recurring | None = None
     session: Session | None = None
+    expires: int | None = None
 
 
 class NewCard(Record):
@@ -216,6 +217,8 @@ class Orders:
             mine = [each for each in order.operations if each.key == once.key]
             if all(each.outcome is not Outcome.PENDING for each in mine):
                 ends = [each.closed for each in mine if each.closed]
+                if order.session is not None and not mine:
+                    ends = [use.used]
                 then = as_of(order, max(ends)) if ends else order
                 return Done(order=then, operation=mine[-1] if mine else None)
             first = self._running.get((merchant.id, once.key))
@@ -286,7 +289,12 @@ class Orders:
         if once is not None:
             used = order.closed_at or self.engine.clock.now()
             key = KeyUse(key=once.key, fingerprint=once.fingerprint, order=order.id, used=used)
-        made = await self.engine.commit(order, lambda order: change(order, cards=cards, key=key))
+        timers: tuple[Timer, ...] = ()
+        if order.expires is not None and order.closed is None:
+            timers = (Timer(kind=Due.EXPIRE, subject=order.id, due=order.expires),)
+        made = await self.engine.commit(
+            order, lambda order: replace(change(order, cards=cards, key=key), timers=timers)
+        )
         assert made is not None
         return Done(order=made.order)
 
@@ -339,6 +347,7 @@ class Orders:
             parent=parent,
             relation=relation,
             session=draft.session,
+            expires=draft.expires,
         )
 
     async def _stored(

@@ -18,7 +18,7 @@ from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Kind, Location, Order, Payment, Recurring, Relation
 from counterfoil.core.ports import ID_MAX, CardData, Vault
 from counterfoil.core.record import Record
-from counterfoil.core.rules import Command, Standing, standing
+from counterfoil.core.rules import Command, Standing, lapsed, standing
 from counterfoil.engine.orders import NewCard, Orders
 from counterfoil.engine.perform import Done, Once
 
@@ -121,14 +121,14 @@ class Pages:
     async def seen(self, merchant: int, number: int) -> Order:
         """The order as it stands now: one whose session is over is rejected as it is looked at."""
         order = await self.engine.store.load(merchant, number)
-        return await self.expire(order) if expires(order, self.engine.clock.now()) else order
+        return await self.expire(order) if lapsed(order, self.engine.clock.now()) else order
 
     async def expire(self, order: Order) -> Order:
         """The order, rejected if its session is over; one that was paid meanwhile stays so."""
 
         def decide(order: Order) -> Change | None:
             now = self.engine.clock.now()
-            if not expires(order, now):
+            if not lapsed(order, now):
                 return None
             return change(rejected(order, Code.SESSION_EXPIRED, now))
 
@@ -212,8 +212,7 @@ class Pages:
         )
 
     def _refusal(self, order: Order) -> Refused:
-        session = order.session
-        if session is not None and session.over(self.engine.clock.now()):
+        if over(order, self.engine.clock.now()):
             return Refused(Code.SESSION_EXPIRED)
         return Refused(Code.WRONG_STATE, operation=Kind.AUTHORIZE, standing=standing(order))
 
@@ -223,20 +222,15 @@ def payable(order: Order, now: int) -> bool:
     session = order.session
     return (
         session is not None
-        and not session.over(now)
+        and not over(order, now)
         and standing(order) in UNPAID
         and len(order.payments) < session.tries
     )
 
 
-def expires(order: Order, now: int) -> bool:
-    """Whether the order's session is over, and nobody has paid or is trying to.
-
-    What waits for its customer has no operation and expires; what waits for an acquirer does not.
-    """
-    if order.session is None or not order.session.over(now):
-        return False
-    return not order.operations and order.closed is None
+def over(order: Order, now: int) -> bool:
+    """Whether the time in which the order could be paid has passed."""
+    return order.expires is not None and order.expires <= now
 
 
 def authorization(merchant: Merchant, order: Order, prepared: Prepared) -> Command:

@@ -18,15 +18,15 @@ TEMPLATE_MAX: Final = 64
 RETRIES: Final = 3  # payments on one page where the project lets a customer try again
 
 
-def session(reader: Reader, merchant: Merchant, now: int) -> Session:
-    """The page's options. Look at the reader's flaws before use."""
+def session(reader: Reader, merchant: Merchant, now: int) -> tuple[Session, int | None]:
+    """The page's options, and when it expires. Look at the reader's flaws before use."""
     options = reader.inner("options")
     shared = options.flag("static_link") or False
     if shared and "bizon.static_link" not in merchant.settings:
         options.fault("static_link", "is not enabled for the project")
     timeout_s = _timeout_s(options) or merchant.page_timeout_s
+    expires = None if shared else now + timeout_s * SECOND_US
     return Session(
-        expires=None if shared else now + timeout_s * SECOND_US,
         tries=RETRIES if "bizon.page_retry" in merchant.settings else 1,
         return_url=options.address("return_url"),
         language=options.text("language", LANGUAGE_MAX) or None,
@@ -41,7 +41,7 @@ def session(reader: Reader, merchant: Merchant, now: int) -> Session:
         apple_pay=_wallet(options, merchant, "apple_pay"),
         google_pay=_wallet(options, merchant, "google_pay"),
         shared=shared,
-    )
+    ), expires
 
 
 def _wallet(options: Reader, merchant: Merchant, wallet: str) -> bool:

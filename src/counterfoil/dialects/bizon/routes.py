@@ -141,8 +141,8 @@ async def create(call: Call) -> Reply:
     """POST /orders/create: the order, and where its customer pays."""
     reader = await call.read()
     draft = schema.draft(reader, call.merchant)
-    page = session(reader, call.merchant, call.gateway.clock.now())
-    draft = msgspec.structs.replace(draft, session=page, facts=extra(reader))
+    page, expires = session(reader, call.merchant, call.gateway.clock.now())
+    draft = msgspec.structs.replace(draft, session=page, expires=expires, facts=extra(reader))
     reader.finish()
     made = await call.gateway.orders.create(call.merchant, draft, call.once())
     if made.order.closed is Code.CURRENCY_NOT_ENABLED:

@@ -228,7 +228,7 @@ def form(
             typed=typed or Typed(holder=client or ""),
             flaws=flaws,
             notice=notice or said(order),
-            expires=session.expires,
+            expires=order.expires,
             zone=merchant.zone,
             cvv_required=merchant.cvv_required,
             holder_required=merchant.holder_required,

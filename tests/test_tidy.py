@@ -62,6 +62,7 @@ EDGES: Final = {
     "engine/pump.py": "one timer's failure must not end the others; the store may come back",
     "engine/chores.py": "one failure must not end a chore; it is told of and runs again",
     "store/writer.py": "the writing thread must live; the caller gets whatever it was",
+    "web/checkout/routes.py": "the customer gets a page, the log its cause",
     "dialects/*/routes.py": "the caller gets a failure in the wire's form, the log its cause",
 }
 # `Any` is what drivers and SQLAlchemy give: a row's columns have no type before rows.py reads them.

@@ -7,17 +7,15 @@ from typing import Final
 
 import pytest
 from msgspec.structs import replace
+from tests.web.kinds import FORM, LOOK, everything
 
-from counterfoil.core.money import Money
 from counterfoil.exchange import Reply
 from counterfoil.web.checkout import page
 from counterfoil.web.checkout.view import (
     LAYOUTS,
-    CardForm,
     Detour,
     Field,
     Flaw,
-    Look,
     Message,
     News,
     Typed,
@@ -25,15 +23,6 @@ from counterfoil.web.checkout.view import (
 from counterfoil.web.checkout.words import LANGUAGES, words
 
 WEIGHT_MAX: Final = 60_000  # bytes of a page with all that it loads
-LOOK: Final = Look(
-    here="/pay/1.abc",
-    merchant="Books & <Sons>",
-    amount=Money(minor=999, currency="EUR"),
-    description='A "book" <script>alert(1)</script>',
-    order="A-1",
-    test=True,
-)
-FORM: Final = CardForm(look=LOOK, name="n", key="k", expires=1_768_512_600_000_000)
 AUTOCOMPLETE: Final = {
     Field.PAN: "cc-number",
     Field.HOLDER: "cc-name",
@@ -72,22 +61,6 @@ def parsed(reply: Reply) -> Parsed:
     found = Parsed()
     found.feed(reply.body.decode())
     return found
-
-
-def everything(look: Look = LOOK) -> list[Reply]:
-    """One page of every kind."""
-    form = replace(FORM, look=look)
-    flaws = tuple(Flaw(field=each, message=page.FLAWS["cvv"]) for each in Field)
-    notice = page.TELLINGS[News.DECLINED].text
-    fields = (("MD", "1"), ("PaReq", '"><script>'))
-    return [
-        page.card_form(form),
-        page.card_form(replace(form, flaws=flaws, typed=Typed(holder='"><b>', month="1"))),
-        page.card_form(replace(form, notice=notice, wallets=("apple_pay", "google_pay"))),
-        *[page.message(Message(look=look, news=news, back="http://shop/?a=1&b")) for news in News],
-        *[page.message(Message(look=look, news=news)) for news in News],
-        page.detour(Detour(look=look, action="https://acs/", method="POST", fields=fields)),
-    ]
 
 
 def test_a_page_shows_who_is_paid_and_how_much() -> None:

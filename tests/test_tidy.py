@@ -19,7 +19,7 @@ FILE_LINES_MAX: Final = 400
 FUNCTION_LINES_MAX: Final = 50
 HANDLER_LINES_MAX: Final = 15  # of its body, without the docstring
 NESTING_MAX: Final = 3
-WHOLE_MAX: Final = 18_000
+WHOLE_MAX: Final = 19_500
 BLOCKS: Final = (
     ast.For, ast.AsyncFor, ast.While, ast.If, ast.Try, ast.TryStar, ast.With, ast.AsyncWith,
     ast.Match,
@@ -40,8 +40,8 @@ class Budget(NamedTuple):
 BUDGETS: Final = (
     Budget("core", 1800, 2950, "currencies and declines are tables of facts; units and claims "
                                "serve the wires that come next; what follows is durable"),
-    Budget("engine", 1500, 2000, "timers, the outbox and what falls due: no library does them on "
-                                 "both stores"),
+    Budget("engine", 1500, 2300, "timers, the outbox and what falls due: no library does them on "
+                                 "both stores; orders that are paid from a page"),
     Budget("store", 1300, 2420, "lists by any filter, full-text search and proofs; one statement a "
                                 "table and batch, filled up to a few sizes"),
     Budget("vault", 600),

@@ -98,7 +98,7 @@ class Visit:
         self.page.on("console", lambda said: self._heard(said.type, said.text))
 
     def _heard(self, kind: str, text: str) -> None:
-        if kind == "error" and "status of 4" not in text:  # the page's own 4xx is no complaint
+        if kind == "error" and "with a status of" not in text:  # a 4xx of the page itself
             self.complaints.append(text)
 
     def picture(self, name: str) -> None:

@@ -53,7 +53,7 @@ def kept(desk: Desk) -> list[Order]:
 
 
 class Bank:
-    """An authenticator that challenges everybody."""
+    """An guide that challenges everybody."""
 
     def __init__(self) -> None:
         self.pages: Pages | None = None

@@ -17,7 +17,7 @@ from counterfoil.dialects.bizon import dialect
 from counterfoil.engine.directory import Directory
 from counterfoil.engine.gateway import Gateway
 from counterfoil.engine.orders import Orders
-from counterfoil.engine.pages import Authenticator
+from counterfoil.engine.pages import Guide
 from counterfoil.engine.perform import Engine, Limits
 from counterfoil.testing import FakeClock, MemoryStore, MemoryVault, SerialIds
 from counterfoil.web.app import Served
@@ -109,7 +109,7 @@ def number(path: str) -> int:
     return int(path.removeprefix("/pay/").partition(".")[0])
 
 
-async def open_shop(authenticator: Authenticator | None = None) -> Shop:
+async def open_shop(guide: Guide | None = None) -> Shop:
     """A shop that has just opened."""
     store, vault, clock = MemoryStore(), MemoryVault(), FakeClock()
     await demo.seed(store, vault, clock)
@@ -128,6 +128,6 @@ async def open_shop(authenticator: Authenticator | None = None) -> Shop:
     gateway = Gateway(orders=orders, directory=directory, store=store, clock=clock)
     wires = {
         "orders": ("bizon", dialect.serve(gateway)),
-        "pay": ("checkout", routes.serve(gateway, authenticator)),
+        "pay": ("checkout", routes.serve(gateway, guide)),
     }
     return Shop(store, orders, clock, Served(wires, store))

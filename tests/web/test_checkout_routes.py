@@ -25,7 +25,7 @@ SILENT: Final = card_doing(Behaviour.TIMEOUT_AFTER)
 
 
 class Bank:
-    """An authenticator that sends everybody to their bank."""
+    """An guide that sends everybody to their bank."""
 
     async def begin(self, merchant: Merchant, prepared: Prepared) -> Order | None:
         """Keep the order, waiting."""
@@ -328,7 +328,7 @@ async def test_a_challenge_is_shown_and_shown_again() -> None:
     assert (await shop.client.get(path)).status_code == 410
 
 
-async def test_what_the_browser_tells_reaches_the_authenticator() -> None:
+async def test_what_the_browser_tells_reaches_the_guide() -> None:
     told: list[tuple[tuple[str, str], ...]] = []
 
     class Ears(Bank):

@@ -70,7 +70,7 @@ class Challenge(Record):
     fields: tuple[tuple[str, str], ...]
 
 
-class Authenticator(Protocol):
+class Guide(Protocol):
     """The seam between the page and the acquirer: who sees to it that the customer is the holder.
 
     It keeps the order with the payment attached (`Pages.attach`), without an operation: so it
@@ -86,8 +86,8 @@ class Authenticator(Protocol):
         ...
 
 
-class Nobody:
-    """The authenticator where there is no other: nobody is challenged."""
+class NoGuide:
+    """The guide where there is no other: nobody is challenged."""
 
     async def begin(self, merchant: Merchant, prepared: Prepared) -> Order | None:
         """Go on."""
@@ -103,10 +103,10 @@ class Nobody:
 class Pages:
     """The use cases of a payment page, over those of orders."""
 
-    def __init__(self, orders: Orders, authenticator: Authenticator | None = None) -> None:
+    def __init__(self, orders: Orders, guide: Guide | None = None) -> None:
         self.orders = orders
         self.engine = orders.engine
-        self.authenticator = authenticator or Nobody()
+        self.guide = guide or NoGuide()
 
     async def find(self, place: Place) -> tuple[Merchant, Order]:
         """The order of a page and its merchant; raises `Refused(ORDER_NOT_FOUND)`."""
@@ -160,7 +160,7 @@ class Pages:
         """What the customer of a waiting order is to do; None: nothing but wait."""
         if standing(order) is not Standing.WAITING or order.payments[-1].log:
             return None
-        return await self.authenticator.challenge(merchant, order)
+        return await self.guide.challenge(merchant, order)
 
     def attach(self, order: Order, prepared: Prepared) -> Order:
         """The order with the payment; raises `Refused` where it can take none any more."""
@@ -178,7 +178,7 @@ class Pages:
     ) -> Done:
         prepared = self._prepare(merchant, order, attempt, once)
         self.attach(order, prepared)  # refused before anybody is asked anything
-        waiting = await self.authenticator.begin(merchant, prepared)
+        waiting = await self.guide.begin(merchant, prepared)
         if waiting is not None:
             return Done(order=waiting)
         command = authorization(merchant, order, prepared)

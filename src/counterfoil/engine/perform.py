@@ -131,7 +131,7 @@ class Engine:
         """The order with a new pending operation, durable.
 
         `attach` makes of a stored order what the operation is about (it has a payment more), or
-        raises `Refused`; lists find it otherwise from then on.
+        raises `Refused`.
         """
         terms = await self.terms(merchant, attach(order) if attach else order)
         key = None
@@ -145,8 +145,7 @@ class Engine:
             begun, born = rules.begin(known, command, stamp=self.ids.next(), terms=terms)
             payment, _ = rules.find(begun, born.id)
             demand(self.acquirer(merchant, payment.terminal), begun, born)
-            made = change(begun, born=(born,), cards=cards, key=key)
-            return made if attach is None else replace(made, refiled=True)
+            return change(begun, born=(born,), cards=cards, key=key)
 
         begun = await self.commit(order, decide)
         assert begun is not None

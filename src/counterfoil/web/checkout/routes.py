@@ -22,7 +22,7 @@ from counterfoil.core.rules import Standing, standing
 from counterfoil.engine.gateway import Gateway
 from counterfoil.engine.pages import (
     Attempt,
-    Authenticator,
+    Guide,
     Pages,
     form_key,
     path_of,
@@ -291,9 +291,9 @@ ROUTES: Final[Routes[Step]] = Routes((
 # fmt: on
 
 
-def serve(gateway: Gateway, authenticator: Authenticator | None = None) -> Handler:
+def serve(gateway: Gateway, guide: Guide | None = None) -> Handler:
     """The payment page, served: every failure too is a page."""
-    pages = Pages(gateway.orders, authenticator)
+    pages = Pages(gateway.orders, guide)
 
     async def run(exchange: Exchange) -> Reply:
         try:

@@ -24,6 +24,7 @@ from counterfoil.engine.pages import (
     Pages,
     Place,
     Prepared,
+    attached,
     form_key,
     path_of,
     payable,
@@ -64,7 +65,9 @@ class Bank:
         pages = self.pages
 
         def decide(order: Order) -> Change:
-            return change(pages.attach(order, prepared), cards=(prepared.sealed,))
+            return change(
+                attached(order, prepared, pages.engine.clock.now()), cards=(prepared.sealed,)
+            )
 
         kept = await pages.engine.commit(prepared.order, decide)
         assert kept is not None

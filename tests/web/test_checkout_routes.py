@@ -13,7 +13,7 @@ from counterfoil.core.errors import Code
 from counterfoil.core.merchant import Merchant, Terminal
 from counterfoil.core.order import Location, Order, Relation
 from counterfoil.core.rules import Standing, standing
-from counterfoil.engine.pages import Challenge, Pages, Prepared
+from counterfoil.engine.pages import Challenge, Pages, Prepared, attached
 
 pytestmark = pytest.mark.anyio
 
@@ -47,7 +47,9 @@ class Bank:
         pages = self.pages
 
         def decide(order: Order) -> Change:
-            return change(pages.attach(order, prepared), cards=(prepared.sealed,))
+            return change(
+                attached(order, prepared, pages.engine.clock.now()), cards=(prepared.sealed,)
+            )
 
         made = await pages.engine.commit(prepared.order, decide)
         assert made is not None

@@ -41,12 +41,14 @@ class Place(NamedTuple):
 class Attempt(Record):
     """What a customer sends from a page.
 
-    `ip` is where the browser is; `browser` are the details of it that 3-D Secure 2 asks for, by
-    their names there. `form` is the form's own random name: sent twice, it is one attempt.
+    `form` is the form's own random name: sent twice, it is one attempt. `base` is the public
+    address of our pages, without a slash at its end; `ip` is where the browser is; `browser` are
+    the details of it that 3-D Secure 2 asks for, by their names there.
     """
 
     card: NewCard
     form: str
+    base: str = ""
     ip: str | None = None
     browser: tuple[tuple[str, str], ...] = ()
 
@@ -73,8 +75,8 @@ class Challenge(Record):
 class Guide(Protocol):
     """The seam between the page and the acquirer: who sees to it that the customer is the holder.
 
-    It keeps the order with the payment attached (`Pages.attach`), without an operation: so it
-    waits. When the customer comes back it begins the operation, or rejects the order.
+    It keeps the order with the payment `attached`, without an operation: so it waits. When the
+    customer comes back it begins the operation, or rejects the order.
     """
 
     async def begin(self, merchant: Merchant, prepared: Prepared) -> Order | None:
@@ -145,7 +147,7 @@ class Pages:
         if not order.session.shared:
             return (await self._pay(merchant, order, attempt, None)).order
         if order.closed is not None:
-            raise self._refusal(order)
+            raise refusal(order, self.engine.clock.now())
         vault, place = self.engine.vault, Place(order.merchant, order.id)
         name = keyed(vault, "attempt", place, attempt.form)
         once = Once(key=f"page-{name.hex()}", fingerprint=name)
@@ -162,22 +164,11 @@ class Pages:
             return None
         return await self.guide.challenge(merchant, order)
 
-    def attach(self, order: Order, prepared: Prepared) -> Order:
-        """The order with the payment; raises `Refused` where it can take none any more."""
-        session = order.session
-        if session is None or not payable(order, self.engine.clock.now()):
-            raise self._refusal(order)
-        location, ip = order.location, prepared.attempt.ip
-        if ip is not None and (location is None or location.ip is None):
-            location, session = Location(ip=ip), replace(session, located=True)
-        payments = (*order.payments, prepared.payment)
-        return replace(order, payments=payments, location=location, session=session)
-
     async def _pay(
         self, merchant: Merchant, order: Order, attempt: Attempt, once: Once | None
     ) -> Done:
         prepared = self._prepare(merchant, order, attempt, once)
-        self.attach(order, prepared)  # refused before anybody is asked anything
+        attached(order, prepared, self.engine.clock.now())  # refused before anybody is asked
         waiting = await self.guide.begin(merchant, prepared)
         if waiting is not None:
             return Done(order=waiting)
@@ -188,7 +179,7 @@ class Pages:
             lambda _: command,
             once=once,
             cards=(prepared.sealed,),
-            attach=lambda order: self.attach(order, prepared),
+            attach=lambda order: attached(order, prepared, self.engine.clock.now()),
         )
         return await self.engine.carry_out(merchant, begun, operation, prepared.card)
 
@@ -211,11 +202,6 @@ class Pages:
             order=order, payment=payment, card=card, sealed=sealed, attempt=attempt, once=once
         )
 
-    def _refusal(self, order: Order) -> Refused:
-        if over(order, self.engine.clock.now()):
-            return Refused(Code.SESSION_EXPIRED)
-        return Refused(Code.WRONG_STATE, operation=Kind.AUTHORIZE, standing=standing(order))
-
 
 def payable(order: Order, now: int) -> bool:
     """Whether a payment can be begun from the order's page."""
@@ -228,18 +214,42 @@ def payable(order: Order, now: int) -> bool:
     )
 
 
+def attached(order: Order, prepared: Prepared, now: int) -> Order:
+    """The order with the payment; raises `Refused` where it can take none any more."""
+    session = order.session
+    if session is None or not payable(order, now):
+        raise refusal(order, now)
+    location, ip = order.location, prepared.attempt.ip
+    if ip is not None and (location is None or location.ip is None):
+        location, session = Location(ip=ip), replace(session, located=True)
+    payments = (*order.payments, prepared.payment)
+    return replace(order, payments=payments, location=location, session=session)
+
+
+def refusal(order: Order, now: int) -> Refused:
+    """Why no payment can be begun."""
+    if over(order, now):
+        return Refused(Code.SESSION_EXPIRED)
+    return Refused(Code.WRONG_STATE, operation=Kind.AUTHORIZE, standing=standing(order))
+
+
 def over(order: Order, now: int) -> bool:
     """Whether the time in which the order could be paid has passed."""
     return order.expires is not None and order.expires <= now
 
 
-def authorization(merchant: Merchant, order: Order, prepared: Prepared) -> Command:
-    """The authorization of a prepared payment; charged at once where order or merchant say so."""
+def at_once(merchant: Merchant, order: Order) -> bool:
+    """Whether what is authorized is charged at once: order or merchant say so."""
     assert order.session is not None
+    return order.session.auto_charge or merchant.auto_charge
+
+
+def authorization(merchant: Merchant, order: Order, prepared: Prepared) -> Command:
+    """The authorization of a prepared payment."""
     return Command(
         kind=Kind.AUTHORIZE,
         payment=prepared.payment.id,
-        charge_next=order.session.auto_charge or merchant.auto_charge,
+        charge_next=at_once(merchant, order),
         key=prepared.once.key if prepared.once else None,
     )
 

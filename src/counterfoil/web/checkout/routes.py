@@ -56,6 +56,10 @@ SANDBOX: Final = "sandbox"  # the connector behind which no money moves
 NAME_BYTES: Final = 12
 LOOKS: Final = 30  # times a page looks for an answer before it is shown without one
 LOOK_S: Final = 0.1
+# Another form was first, or the time is over: the page says what is so now.
+OVERTAKEN: Final = frozenset(
+    {Code.WRONG_STATE, Code.SESSION_EXPIRED, Code.ALREADY_AUTHORIZED, Code.BUSY}
+)
 WALLETS: Final = ("apple_pay", "google_pay")
 
 NEWS: Final = {
@@ -85,11 +89,19 @@ NO_WALLET: Final = mark("This way of paying is not available here. Pay by card."
 class Visit:
     """One request for the page of an order."""
 
-    __slots__ = ("exchange", "language", "merchant", "order", "pages")
+    __slots__ = ("base", "exchange", "language", "merchant", "order", "pages")
 
-    def __init__(self, exchange: Exchange, pages: Pages, merchant: Merchant, order: Order) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        pages: Pages,
+        merchant: Merchant,
+        order: Order,
+        base: str | None,
+    ) -> None:
         session = order.session
         assert session is not None
+        self.base = base or exchange.base
         self.exchange = exchange
         self.pages = pages
         self.merchant = merchant
@@ -155,12 +167,16 @@ async def pay(visit: Visit) -> Reply:
     if given.card is None:
         return form(visit, given.typed, given.flaws)
     attempt = Attempt(
-        card=given.card, form=given.name, ip=visit.exchange.client, browser=given.browser
+        card=given.card,
+        form=given.name,
+        base=visit.base,
+        ip=visit.exchange.client,
+        browser=given.browser,
     )
     try:
         visit.order = await pages.pay(visit.merchant, visit.order, attempt)
     except Refused as refusal:
-        if refusal.code not in {Code.WRONG_STATE, Code.SESSION_EXPIRED, Code.ALREADY_AUTHORIZED}:
+        if refusal.code not in OVERTAKEN:
             raise
         visit.order = await pages.seen(visit.order.merchant, visit.order.id)  # another was first
     return done(visit)
@@ -300,7 +316,7 @@ def serve(gateway: Gateway, guide: Guide | None = None) -> Handler:
             if exchange.path.startswith(page.STATIC):
                 return static(exchange)
             step, named = ROUTES.find(exchange.method, exchange.path)
-            return await step(await visited(exchange, pages, named))
+            return await step(await visited(exchange, gateway, pages, named))
         except NoRouteError as error:
             return no_route(exchange, error)
         except (TooLargeError, CutShortError):
@@ -326,10 +342,10 @@ def no_route(exchange: Exchange, error: NoRouteError) -> Reply:
     return reply._replace(status=405, headers=headers)
 
 
-async def visited(exchange: Exchange, pages: Pages, named: str) -> Visit:
+async def visited(exchange: Exchange, gateway: Gateway, pages: Pages, named: str) -> Visit:
     """The visit of a page; raises `Refused(ORDER_NOT_FOUND)` where its address leads nowhere."""
     place = place_of(pages.engine.vault, named)
     if place is None:
         raise Refused(Code.ORDER_NOT_FOUND)
     merchant, order = await pages.find(place)
-    return Visit(exchange, pages, merchant, order)
+    return Visit(exchange, pages, merchant, order, gateway.checkout or gateway.base)

@@ -76,6 +76,26 @@ async def test_the_page_asks_for_a_card_and_what_is_typed_pays() -> None:
     assert again.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.parametrize(
+    ("back", "where"),
+    [
+        ("http://shop.example", "http://shop.example?order_id={}"),
+        ("http://shop.example/a%20b?x=[1]#c", "http://shop.example/a%20b?x=[1]&order_id={}#c"),
+        ("http://shop.example/ü 漢", "http://shop.example/%C3%BC%20%E6%BC%A2?order_id={}"),
+        (
+            "http://shop.example/\r\nSet-Cookie: a=b",
+            "http://shop.example/Set-Cookie:%20a=b?order_id={}",
+        ),
+    ],
+)
+async def test_whatever_the_shop_s_address_the_browser_gets_there(back: str, where: str) -> None:
+    shop = await open_shop()
+    path = await shop.create(return_url=back)
+    paid = await shop.pay(path)
+    assert paid.headers["location"] == where.format((await shop.order(path)).id)
+    assert "set-cookie" not in paid.headers
+
+
 async def test_without_an_address_to_go_back_to_there_is_a_page_that_says_what_came_of_it() -> None:
     shop = await open_shop()
     path = await shop.create(language="de")

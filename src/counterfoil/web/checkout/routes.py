@@ -10,7 +10,7 @@ import hmac
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Final
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 import structlog
 
@@ -60,6 +60,7 @@ LOOK_S: Final = 0.1
 OVERTAKEN: Final = frozenset(
     {Code.WRONG_STATE, Code.SESSION_EXPIRED, Code.ALREADY_AUTHORIZED, Code.BUSY}
 )
+ADDRESS: Final = "%:/?#[]@!$&'()*+,;=~"  # stands for itself in an address (RFC 3986, 2.2)
 WALLETS: Final = ("apple_pay", "google_pay")
 
 NEWS: Final = {
@@ -275,10 +276,13 @@ def see(address: str) -> Reply:
 
 
 def returning(url: str, order: Order) -> str:
-    """A shop's address with the order's number added to its query."""
+    """A shop's address with the order's number added to its query, fit for a header.
+
+    What an address may not hold (letters beyond ASCII, blanks, controls) is percent-encoded.
+    """
     parts = urlsplit(url)
     query = "&".join(filter(None, (parts.query, urlencode({"order_id": order.id}))))
-    return urlunsplit(parts._replace(query=query))
+    return quote(urlunsplit(parts._replace(query=query)), safe=ADDRESS)
 
 
 def layout(template: str | None) -> str:

@@ -19,7 +19,7 @@ FILE_LINES_MAX: Final = 400
 FUNCTION_LINES_MAX: Final = 50
 HANDLER_LINES_MAX: Final = 15  # of its body, without the docstring
 NESTING_MAX: Final = 3
-WHOLE_MAX: Final = 19_500
+WHOLE_MAX: Final = 24_500
 BLOCKS: Final = (
     ast.For, ast.AsyncFor, ast.While, ast.If, ast.Try, ast.TryStar, ast.With, ast.AsyncWith,
     ast.Match,
@@ -38,19 +38,24 @@ class Budget(NamedTuple):
 # What is granted is a debt with a figure, not a new budget: a package that grows past it fails.
 # fmt: off
 BUDGETS: Final = (
-    Budget("core", 1800, 3000, "currencies and declines are tables of facts; units and claims "
-                               "serve the wires that come next; what follows is durable"),
-    Budget("engine", 1500, 2300, "timers, the outbox and what falls due: no library does them on "
-                                 "both stores; orders that are paid from a page"),
+    Budget("core", 1800, 3700, "currencies and declines are tables of facts; units and claims "
+                               "serve the wires that come next; what follows is durable; "
+                               "what 3-D Secure says and asks"),
+    Budget("engine", 1500, 3100, "timers, the outbox and what falls due: no library does them on "
+                                 "both stores; orders that wait for their cardholder, or are "
+                                 "paid from a page"),
+    Budget("threeds", 800),
     Budget("store", 1300, 2420, "lists by any filter, full-text search and proofs; one statement a "
                                 "table and batch, filled up to a few sizes"),
-    Budget("vault", 600),
+    Budget("vault", 600, 1700, "wallet tokens: two schemes of signatures, certificates, and the "
+                               "BER that Apple writes them in"),
     Budget("courier", 920),
     Budget("web", 1800),
-    Budget("dialects/*", 1200, 2000, "every fault of a request is named, member by member; bodies "
+    Budget("dialects/*", 1200, 2150, "every fault of a request is named, member by member; bodies "
                                      "are read and calls made in modules of their own"),
-    Budget("connectors/*", 800, 880, "the test bank's book is written through memory by a process "
-                                     "that is alone, and shared by several that are not"),
+    Budget("connectors/*", 800, 1260, "the test bank's book is written through memory by a process "
+                                      "that is alone, and shared by several that are not; the bank "
+                                      "is directory server and issuer for 3-D Secure besides"),
 )
 # fmt: on
 
@@ -58,6 +63,8 @@ BUDGETS: Final = (
 EDGES: Final = {
     "engine/perform.py": "whatever a connector raises is Unknown, and the operation stays pending",
     "engine/resolve.py": "the same, for an inquiry",
+    "engine/authenticate.py": "whatever an authenticator raises: the holder could not be asked",
+    "web/returning.py": "the browser gets a page, the log the cause",
     "engine/limit.py": "what is thrown into waiting work is the work's to deal with",
     "engine/pump.py": "one timer's failure must not end the others; the store may come back",
     "engine/chores.py": "one failure must not end a chore; it is told of and runs again",

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from os import environ
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ import structlog
 from counterfoil import connectors, dialects
 from counterfoil.config import MASTER_KEY, PREFIX, Settings, SettingsError
 from counterfoil.connectors import Place
+from counterfoil.core.bank import Bank
 from counterfoil.core.callbacks import Form
 from counterfoil.core.ports import (
     Acquirer,
@@ -20,6 +22,7 @@ from counterfoil.core.ports import (
     OperationQuery,
     OrderQuery,
     Store,
+    Vault,
     VaultError,
 )
 from counterfoil.courier.http import HttpCourier
@@ -27,9 +30,11 @@ from counterfoil.courier.standard import StandardForm
 from counterfoil.demo import seed
 from counterfoil.engine import chores
 from counterfoil.engine.audience import Audience
+from counterfoil.engine.awaiting import receive
 from counterfoil.engine.deliver import Desk
 from counterfoil.engine.directory import Directory
 from counterfoil.engine.gateway import Gateway
+from counterfoil.engine.guide import Secured
 from counterfoil.engine.orders import Orders
 from counterfoil.engine.perform import Engine, Limits
 from counterfoil.engine.pump import Pump
@@ -46,8 +51,10 @@ from counterfoil.vault import (
     master_from_file,
     master_from_text,
 )
-from counterfoil.web import sandbox
+from counterfoil.vault.wallets import KeysFile, SealedKeys, TokenVault
+from counterfoil.web import returning, sandbox
 from counterfoil.web.app import Served
+from counterfoil.web.bank import pages
 from counterfoil.web.checkout import routes as checkout
 from counterfoil.world import SystemClock, WorkerIds, seconds
 
@@ -84,6 +91,19 @@ class Parts:
             acquirer.listen(self.engine.receive)
         self.audience = Audience(store, forms(), clock)
         self.engine.audience = self.audience
+        self.bank = issuers(self.engine, vault)
+
+
+def issuers(engine: Engine, vault: Vault) -> Bank | None:
+    """Give the engine every acquirer's way to issuers; the test bank that cardholders can visit."""
+    bank: Bank | None = None
+    for connector in connectors.found():
+        if connector.issuers is not None and connector.name in engine.acquirers:
+            opened = connector.issuers(vault.hash_secret(f"counterfoil issuers {connector.name}"))
+            opened.authenticator.listen(partial(receive, engine))
+            engine.authenticators[connector.name] = opened.authenticator
+            bank = bank or opened.bank
+    return bank
 
 
 @asynccontextmanager
@@ -219,6 +239,11 @@ def served(made: Parts, pump: Pump) -> Served:
         clock=made.clock,
         base=made.settings.base_url,
         checkout=made.settings.checkout_url,
+        wallets=TokenVault(
+            made.vault.hash_secret,
+            SealedKeys(made.vault),
+            KeysFile(wallets_file(made.settings.path)),
+        ),
     )
     wires = {
         segment: (dialect.name, handler)
@@ -226,7 +251,7 @@ def served(made: Parts, pump: Pump) -> Served:
         for handler in (dialect.serve(gateway),)
         for segment in dialect.segments
     }
-    wires["pay"] = ("checkout", checkout.serve(gateway))
+    wires["pay"] = ("checkout", checkout.serve(gateway, Secured(made.engine)))
     clock = made.clock
     if made.settings.demo and isinstance(clock, SystemClock):
 
@@ -238,6 +263,9 @@ def served(made: Parts, pump: Pump) -> Served:
             return clock.today().isoformat()
 
         wires["sandbox"] = ("sandbox", sandbox.clock(now, advance))
+    wires["complete"] = ("browser", returning.serve(made.engine))
+    if made.bank is not None:
+        wires["test"] = ("bank", pages.serve(made.bank))
     return Served(wires, made.store)
 
 
@@ -257,6 +285,11 @@ def clock_file(database: Path) -> Path:
 def book_file(database: Path) -> Path:
     """Where the test bank keeps its book."""
     return database.with_name(f"{database.stem}.sandbox.jsonl")
+
+
+def wallets_file(database: Path) -> Path:
+    """Where the keys of the sandbox's own wallet tokens rest."""
+    return database.with_name(f"{database.stem}.wallets.json")
 
 
 def key_file(database: Path) -> Path:

@@ -14,8 +14,8 @@ from tests.cli.conftest import Ran, Run
 from tests.e2e.server import PROGRAM
 
 from counterfoil.config import Settings
-from counterfoil.core.callbacks import Attempt, Receipt, SealedSecret
-from counterfoil.core.card import Secret
+from counterfoil.core.callbacks import Attempt, Receipt
+from counterfoil.core.card import SealedSecret, Secret
 from counterfoil.core.events import Event
 from counterfoil.core.timers import Due, Settled, Timer, Want
 from counterfoil.courier.standard import verify

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
 from httpx2 import AsyncClient, Response
@@ -172,7 +172,11 @@ async def send(
 
 
 def find(answer: Response, place: str) -> str:
-    """The text at a place of an answer: `orders.0.id` in its body, `link:next` in its headers."""
+    """The text at a place of an answer: `orders.0.id` in its body, `link:next` in its headers.
+
+    `place?name` is the parameter of that name in the query of the address there.
+    """
+    place, _, parameter = place.partition("?")
     if place.startswith("link:"):
         return links(answer)[place.removeprefix("link:")]
     value: object = json.loads(answer.content)
@@ -185,7 +189,7 @@ def find(answer: Response, place: str) -> str:
             raise ExchangeError(f"there is no {place} in {answer.text[:EXCERPT]}")
     if not isinstance(value, str):
         raise ExchangeError(f"{place} is not a string in {answer.text[:EXCERPT]}")
-    return value
+    return parse_qs(urlsplit(value).query)[parameter][0] if parameter else value
 
 
 def links(answer: Response) -> Names:

@@ -21,8 +21,8 @@ ENDPOINTS: Final = (
     "GET /orders/ without the slash", "GET /operations/ without the slash",
     "GET /exchange_rates/ without the slash",
     "POST /orders/create", "POST /orders/authorize", "POST /orders/credit",
-    "POST /orders/:id/rebill",
-    "POST /orders/:id/credit",
+    "POST /orders/:id/rebill", "POST /orders/:id/credit", "POST /orders/:id/complete",
+    "POST /orders/:id/complete3d20", "POST /orders/:id/resume", "POST /orders/token_pay",
     "PUT /orders/:id/reverse", "PUT /orders/:id/charge", "PUT /orders/:id/refund",
     "PUT /orders/:id/cancel",
     "POST /orders/:id/reverse", "POST /orders/:id/charge", "POST /orders/:id/refund",
@@ -59,7 +59,10 @@ FAILURES: Final = (  # sections 5, 5.1, 13
     "402 currency not enabled", "402 stored card expired",
     "404 unknown order", "404 order id that is none", "404 another project's order",
     "404 unknown path", "405 wrong method",
-    "422 3-D Secure demanded", "422 all faults together", "422 amount", "422 body not JSON",
+    "402 3-D Secure failed", "422 PaRes", "422 already completed", "422 anything on prepared",
+    "422 browser details", "422 complete of the other version", "422 cres",
+    "422 no authentication result", "422 resume of what does not wait", "422 session expired",
+    "422 all faults together", "422 amount", "422 body not JSON",
     "422 body not an object", "422 member given twice", "422 card expired",
     "422 cents of a currency without them", "422 currency", "422 custom_fields", "422 cvv",
     "422 date with a period", "422 dynamic descriptor", "422 expiration_month",
@@ -98,15 +101,25 @@ CREATE: Final = (  # sections 6.6, 13
     "expiration_timeout as a number", "422 expiration_timeout", "422 static link not enabled",
     "422 charge of new", "422 charge of expired", "422 rebill of new",
 )
+SECURE: Final = (  # sections 2.6, 2.8, 6.16 to 6.18, 7
+    "3-D Secure 1 demanded", "3-D Secure 2 challenge", "3-D Secure 2 frictionless",
+    "3-D Secure 2 method step", "expand on complete", "order that is prepared",
+    "secure3d attempt", "secure3d error", "secure3d full",
+)
 FOLLOW_UPS: Final = (  # sections 6.9 to 6.14, 13
     "amount of charge", "amount of refund", "amount of cancel", "refund of what was charged",
     "partial refunds", "cancel of authorized", "cancel of refunded", "fields of rebill",
     "what rebill copies", "cvv in card", "currency of the source", "rebill of reversed",
     "source of a rebill unchanged", "fields of credit", "credit to refunded",
 )
+TOKENS: Final = (  # section 6.15
+    "Apple Pay token", "Google Pay token", "members that a token makes meaningless",
+    "token with auto_charge", "token in a currency not enabled", "token's order read later",
+    "rebill of a token's card", "422 dsrp", "422 dsrp.type", "422 dsrp.token",
+)
 # fmt: on
-PROMISES: Final = (*TRANSPORT, *SCALARS, *SHAPES, *EXPANDS, *CASHFLOW, *LISTS, *FOLLOW_UPS)
-CHECKLIST: Final = frozenset((*ENDPOINTS, *PROMISES, *FAILURES, *AUTHORIZE, *CREATE))
+PROMISES: Final = (*TRANSPORT, *SCALARS, *SHAPES, *EXPANDS, *CASHFLOW, *LISTS, *SECURE, *FOLLOW_UPS)
+CHECKLIST: Final = frozenset((*ENDPOINTS, *PROMISES, *FAILURES, *AUTHORIZE, *TOKENS, *CREATE))
 EXCHANGES: Final[Mapping[str, Exchange]] = {
     str(path.relative_to(ROOT)): read(path) for path in examples(ROOT)
 }

@@ -27,6 +27,7 @@ from counterfoil.core.order import (
 from counterfoil.core.ports import Committed, Store
 from counterfoil.core.pricing import Terms
 from counterfoil.core.rates import Rate
+from counterfoil.core.wallets import Form, Wallet, WalletUse
 from counterfoil.store.sqlite import open_store
 from counterfoil.testing import FakeClock, MemoryStore, SerialIds, decline
 
@@ -82,6 +83,7 @@ class Till:
             descriptor="SHOP",
             secure3d=Secure3d(reason="c", eci="05"),
             recurring=Recurring(first=True, trace_id="t"),
+            wallet=WalletUse(wallet=Wallet.APPLE_PAY, form=Form.EC_V1, id="0a", stand_in="AA=="),
         )
         return replace(order, payments=(payment,))
 

@@ -25,7 +25,14 @@ from counterfoil.core.rules import RULES, Standing
 
 pytestmark = pytest.mark.anyio
 
-OURS: Final = {"health", "metrics", "pay", "test", "static"}  # the application's own paths
+OURS: Final = {
+    "health",
+    "metrics",
+    "pay",
+    "complete",
+    "test",
+    "static",
+}  # the application's own paths
 AT_ONCE: Final = 50
 AMOUNT: Final = re.compile(r'("amount"\s*:\s*"?)(?:[0-9.]+|null)')
 JUNK: Final = (b"", b"\x00\xff", b"[]", b"{}", b'{"amount": {}}', b"[" * 5_000, b'{"a":1,"a":2}')

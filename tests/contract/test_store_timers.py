@@ -7,7 +7,8 @@ import pytest
 from msgspec.structs import replace
 from tests.contract.stores import Till
 
-from counterfoil.core.callbacks import Attempt, AttemptQuery, Endpoint, Receipt, SealedSecret
+from counterfoil.core.callbacks import Attempt, AttemptQuery, Endpoint, Receipt
+from counterfoil.core.card import SealedSecret
 from counterfoil.core.change import change
 from counterfoil.core.events import Event
 from counterfoil.core.ports import Committed, Store

@@ -31,7 +31,11 @@ from counterfoil.engine.orders import Orders
 from counterfoil.engine.perform import Engine, Limits
 from counterfoil.exchange import Node, Routes
 from counterfoil.testing import FakeClock, MemoryStore, MemoryVault, SerialIds
+from counterfoil.vault.wallets import SealedKeys, TokenVault
+from counterfoil.web import returning
 from counterfoil.web.app import Served
+from counterfoil.web.bank.pages import serve
+from counterfoil.wiring import issuers
 
 BASE: Final = "http://127.0.0.1:8080"
 KEY: Final = "Idempotency-Key"
@@ -254,12 +258,20 @@ async def open_desk() -> Desk:
         limits=LIMITS,
     )
     bank.listen(engine.receive)
+    pages = issuers(engine, vault)
+    assert pages is not None
     gateway = Gateway(
-        orders=Orders(engine), directory=Directory(store, vault, clock), store=store, clock=clock
+        orders=Orders(engine),
+        directory=Directory(store, vault, clock),
+        store=store,
+        clock=clock,
+        wallets=TokenVault(vault.hash_secret, SealedKeys(vault)),
     )
     handlers = {
         segment: (wire.name, wire.dialect.serve(gateway))
         for wire in WIRES
         for segment in wire.dialect.segments
     }
+    handlers["complete"] = ("browser", returning.serve(engine))
+    handlers["test"] = ("bank", serve(pages))
     return Desk(store, bank, clock, Served(handlers, store))

@@ -27,6 +27,7 @@ BODY: Final[dict[str, Json]] = {
     "custom_fields": {TOLD: TOLD},
     "cvv": CVV,
     "description": TOLD,
+    "dsrp": {"type": "apple_pay", "token": "eyJwYXltZW50RGF0YSI6"},
     "extra_fields": {"dynamic_descriptor": {"merchant": TOLD, "city": TOLD, "country": "GB"}},
     "location": {"ip": "6.6.6.6"},
     "merchant_order_id": TOLD,
@@ -42,7 +43,7 @@ BODY: Final[dict[str, Json]] = {
     "secure3d": {"xid": TOLD, "cavv": TOLD, "eci": "05"},
     "segment": TOLD,
 }
-NEEDED: Final = ("amount", "card", "location", "pan", "cvv")
+NEEDED: Final = ("amount", "card", "dsrp", "location", "pan", "cvv")
 DEEP: Final = 400
 WORDS: Final[tuple[Json, ...]] = (
     *(None, True, False, 0, 1, -1, 10**12, 2**63, 2**64, 10**30),
@@ -147,7 +148,7 @@ def bent(draw: st.DrawFn, body: bytes) -> bytes:
             return body
 
 
-CREATES: Final = ("/orders/authorize", "/orders/credit")
+CREATES: Final = ("/orders/authorize", "/orders/credit", "/orders/token_pay")
 FOLLOWS: Final = ("charge", "refund", "reverse", "cancel", "rebill", "credit")
 numbers: Final = (
     st.sampled_from(("{order}",) * 8)

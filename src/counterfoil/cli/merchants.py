@@ -1,6 +1,7 @@
 """merchant: who sells here, on what terms, with which credentials."""
 
 import secrets
+from pathlib import Path
 from typing import Annotated, Final
 
 from cyclopts import App, Parameter
@@ -13,6 +14,7 @@ from counterfoil.cli.terms import basis_points, changed_by, check_login, checked
 from counterfoil.config import SettingsError
 from counterfoil.core.merchant import Credential, Merchant, Pricing, Terminal
 from counterfoil.core.ports import Store
+from counterfoil.vault.wallets import seal_keys
 from counterfoil.wiring import Parts
 
 ID_MAX: Final = 2**63 - 1
@@ -165,9 +167,39 @@ def set_(
     say("saved")
 
 
+@merchant.command
+def wallets(number: int, keys: Path | None = None, *, database: str | None = None) -> None:
+    """Keep a merchant's wallet keys, sealed, from a JSON file; without one, forget those there are.
+
+    The file's form is in docs/configuration.md. Remove it afterwards.
+
+    Example: counterfoil merchant wallets 1 keys.json
+
+    Parameters
+    ----------
+    number
+        The merchant's id.
+    keys
+        The file with private keys and trusted roots.
+    database
+        sqlite:///path.
+    """
+    text = None if keys is None else keys.read_text("utf-8", "replace")
+
+    async def act(parts: Parts) -> None:
+        known, sealed = await _known(parts.store, number), None
+        if text is not None:
+            sealed = seal_keys(parts.vault, known.id, text, parts.clock.now())
+        await parts.store.save_merchant(replace(known, wallet_keys=sealed))
+
+    among(database, act)
+    say("forgotten" if text is None else "saved")
+
+
 def full(known: Merchant) -> dict[str, object]:
-    """All settings, defaults too."""
-    return {name: getattr(known, name) for name in Merchant.__struct_fields__}
+    """All settings, defaults too; of the wallet keys only that they are there."""
+    shown = {name: getattr(known, name) for name in Merchant.__struct_fields__}
+    return shown | {"wallet_keys": known.wallet_keys is not None}
 
 
 async def _known(store: Store, number: int) -> Merchant:

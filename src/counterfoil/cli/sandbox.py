@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from cyclopts import App
 
+from counterfoil.cli import tokens
 from counterfoil.cli.output import print_json, say, show
 from counterfoil.cli.serving import Json
 from counterfoil.config import SettingsError, from_environment
@@ -17,6 +18,7 @@ sandbox = App(name="sandbox", help="The test bank: its clock and its book.")
 def register(app: App) -> None:
     """Add these commands."""
     app.command(sandbox)
+    tokens.register(sandbox)
 
 
 @sandbox.command

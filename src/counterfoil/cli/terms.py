@@ -21,6 +21,8 @@ DAY_S: Final = 86_400
 LATER_MAX_S: Final = 400 * DAY_S  # no issuer holds money so long
 PERCENT: Final = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))?", re.ASCII)
 WHOLE: Final = 10_000  # basis points: all of it
+OTHERWISE: Final = {"id", "wallet_keys"}  # what is never changed, or by a command of its own
+SETTABLE: Final = tuple(name for name in Merchant.__struct_fields__ if name not in OTHERWISE)
 
 
 def changed_by(known: Merchant, assignments: Iterable[str]) -> Merchant:
@@ -28,8 +30,8 @@ def changed_by(known: Merchant, assignments: Iterable[str]) -> Merchant:
     given: dict[str, object] = {}
     for each in assignments:
         name, equals, value = each.partition("=")
-        if not equals or name not in Merchant.__struct_fields__ or name == "id":
-            names = ", ".join(field for field in Merchant.__struct_fields__ if field != "id")
+        if not equals or name not in SETTABLE:
+            names = ", ".join(SETTABLE)
             raise SettingsError(f"{each!r} is not NAME=VALUE with a NAME of: {names}")
         try:
             given[name] = msgspec.json.decode(value)

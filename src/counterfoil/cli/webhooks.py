@@ -15,8 +15,8 @@ from counterfoil.cli.opening import among
 from counterfoil.cli.output import Cell, print_json, say, show
 from counterfoil.cli.serving import Json
 from counterfoil.config import SettingsError, from_environment
-from counterfoil.core.callbacks import Attempt, Endpoint, SealedSecret, Told
-from counterfoil.core.card import Secret
+from counterfoil.core.callbacks import Attempt, Endpoint, Told
+from counterfoil.core.card import SealedSecret, Secret
 from counterfoil.core.events import Event, Notice
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.money import Money

@@ -13,6 +13,8 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Final
 
+from counterfoil.core.authenticator import Authenticator
+from counterfoil.core.bank import Bank
 from counterfoil.core.declines import Decline
 from counterfoil.core.order import Kind
 from counterfoil.core.ports import Acquirer
@@ -57,12 +59,23 @@ class Rehearsal(Record):
     options: tuple[tuple[str, str], ...] = ()
 
 
+class Issuers(Record):
+    """A connector's way to the issuers of cards; `bank` where the pages of a test bank need it."""
+
+    authenticator: Authenticator
+    bank: Bank | None = None
+
+
 class Connector(Record):
-    """An acquirer that terminals can choose by `name`; `rehearsal` where it is testable offline."""
+    """An acquirer that terminals can choose by `name`; `rehearsal` where it is testable offline.
+
+    `issuers` opens its way to 3-D Secure, given a secret of this installation.
+    """
 
     name: str
     open: Callable[[Place], Acquirer]
     rehearsal: Rehearsal | None = None
+    issuers: Callable[[bytes], Issuers] | None = None
 
 
 class ConnectorError(Exception):

@@ -7,7 +7,7 @@ its event gets a callback in the form of its wire: at least once, in order withi
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from counterfoil.core.card import Secret
+from counterfoil.core.card import SealedSecret, Secret
 from counterfoil.core.events import Event, Notice
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Order
@@ -17,18 +17,6 @@ from counterfoil.core.schedule import Schedule
 ANSWER_MAX: Final = 500  # bytes kept of what an address answered
 SUCCESS: Final = range(200, 300)
 GONE: Final = 410
-
-
-class SealedSecret(Record):
-    """A secret as it rests: the data key that sealed it, and from when until when it signs.
-
-    An endpoint has at most one that is in force since a given instant.
-    """
-
-    key: int
-    sealed: bytes
-    since: int
-    until: int | None = None
 
 
 class Endpoint(Record):

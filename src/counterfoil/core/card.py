@@ -147,6 +147,18 @@ class SealedCard(Record):
     fingerprint: bytes
 
 
+class SealedSecret(Record):
+    """A secret as it rests: the data key that sealed it, and from when until when it holds.
+
+    An endpoint has at most one that is in force since a given instant.
+    """
+
+    key: int
+    sealed: bytes
+    since: int
+    until: int | None = None
+
+
 _B = Brand
 # fmt: off
 # (first, last, brand): inclusive prefix ranges; the longest prefix that fits wins.

@@ -40,7 +40,13 @@ class Change(Record):
     timers: tuple[Timer, ...] = ()
     cards: tuple[SealedCard, ...] = ()
     key: KeyUse | None = None
+    token: KeyUse | None = None
     refiled: bool = False
+
+    @property
+    def keys(self) -> tuple[KeyUse, ...]:
+        """What may be used once: the caller's idempotency key, and a wallet's token."""
+        return tuple(each for each in (self.key, self.token) if each is not None)
 
 
 def change(
@@ -70,6 +76,7 @@ def change(
         cards=cards,
         key=key,
         refiled=_attached(order, born),
+        token=_token(order, born),
     )
 
 
@@ -79,6 +86,16 @@ def _attached(order: Order, born: tuple[Operation, ...]) -> bool:
         return False
     log = order.payments[-1].log
     return not log or (len(log) == 1 and log[0] in born)
+
+
+def _token(order: Order, born: tuple[Operation, ...]) -> KeyUse | None:
+    """The token that a payment begins with, dated to be remembered while it lives."""
+    use = order.payments[-1].wallet if order.payments else None
+    if use is None or use.until is None:
+        return None
+    if order.version and all(operation.kind is not Kind.AUTHORIZE for operation in born):
+        return None
+    return KeyUse(key=use.key, fingerprint=b"", order=order.id, used=use.until)
 
 
 def _notices(
@@ -105,6 +122,17 @@ def _notices(
             told.append((Event.ORDER_CREATED, order.created, None))
     for sequence, (event, at, about) in enumerate(told, start=order.told + 1):
         yield Notice(order=order.id, sequence=sequence, event=event, at=at, operation=about)
+
+
+def held(made: Change, timer: Timer, at: int) -> Change:
+    """The change of an order that from that instant on waits for its cardholder, until the timer.
+
+    The world is told that, and nothing else.
+    """
+    told = made.order.told - len(made.notices) + 1
+    notice = Notice(order=made.order.id, sequence=told, event=Event.PAYMENT_PENDING, at=at)
+    order = replace(made.order, told=told)
+    return replace(made, order=order, notices=(notice,), timers=(timer,))
 
 
 def rejected(order: Order, code: Code, at: int) -> Order:

@@ -2,7 +2,8 @@
 
 from msgspec.structs import replace
 
-from counterfoil.core.order import Operation, Order, Outcome, instant_of
+from counterfoil.core.order import Operation, Order, Outcome, Payment, instant_of
+from counterfoil.core.threeds import Step
 
 
 def as_of(order: Order, instant: int) -> Order:
@@ -12,7 +13,7 @@ def as_of(order: Order, instant: int) -> Order:
     """
     payments = tuple(
         replace(
-            payment,
+            _unanswered(payment, instant),
             log=tuple(
                 each if each.closed is None or each.closed <= instant else reopened(each)
                 for each in payment.log
@@ -42,3 +43,14 @@ def reopened(operation: Operation) -> Operation:
         arn=None,
         trace_id=None,
     )
+
+
+def _unanswered(payment: Payment, instant: int) -> Payment:
+    """The payment as its authentication was then, as far as that is known: without its result."""
+    known = payment.authentication
+    if known is None or known.form is None or not known.begun <= instant < known.changed:
+        return payment
+    was = replace(known, step=Step.CHALLENGE, changed=instant, result=None)
+    if known.step is Step.METHOD or (known.resumed is not None and instant < known.resumed):
+        was = replace(was, step=Step.METHOD, form=known.method or known.form, resumed=None)
+    return replace(payment, authentication=was, secure3d=None)

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from counterfoil.core.card import SealedSecret
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.record import Record
 
@@ -31,6 +32,7 @@ class Merchant(Record):
     `authorization_days`: when an authorization lapses, where the schemes' own terms are not to hold
     (0: never).
     `page_timeout_s`: how long a payment page lives unless its order says otherwise.
+    `wallet_keys` open the tokens of its wallets (`vault/wallets/keys.py`).
     """
 
     id: int
@@ -49,7 +51,10 @@ class Merchant(Record):
     multiple_charges: bool = False
     credit_enabled: bool = True
     page_timeout_s: int = 1800
+    secure3d: bool = False  # card payments are authenticated unless one says otherwise
+    unproved: bool = False  # go on where the issuer could not authenticate the cardholder
     settings: tuple[str, ...] = ()
+    wallet_keys: SealedSecret | None = None
 
     def terminal(self, name: str | None) -> Terminal:
         """The terminal of that name, or the first; raises `Refused(UNKNOWN_TERMINAL)`."""

@@ -15,6 +15,8 @@ from counterfoil.core.errors import Code
 from counterfoil.core.money import Money
 from counterfoil.core.record import Record, remembered
 from counterfoil.core.session import Session
+from counterfoil.core.threeds import Authentication
+from counterfoil.core.wallets import WalletUse
 
 EPOCH_US: Final = 1_704_067_200_000_000  # 2024-01-01T00:00:00Z, where our ids begin
 
@@ -140,13 +142,19 @@ class Operation(Record):
 
 
 class Secure3d(Record):
-    """What is known of the cardholder's authentication; here: what the merchant brought along."""
+    """The proof of an authentication, made here or brought along by the merchant.
+
+    `xid` is the directory server's transaction id where we made one of version 2. `status` is the
+    issuer's letter, `eci` has two digits where it is ours.
+    """
 
     reason: str
     xid: str | None = None
     cavv: str | None = None
     eci: str | None = None
     ds_trans_id: str | None = None
+    version: str | None = None
+    status: str | None = None
 
 
 class Recurring(Record):
@@ -167,7 +175,9 @@ class Payment(Record, dict=True):
     descriptor: str | None = None
     card: Card | None = None
     secure3d: Secure3d | None = None
+    authentication: Authentication | None = None
     recurring: Recurring | None = None
+    wallet: WalletUse | None = None
     log: tuple[Operation, ...] = ()
 
 
@@ -239,6 +249,9 @@ class Order(Record, dict=True):
     def updated(self) -> int:
         """The instant of the last thing that became true of it."""
         latest = max(self.created, self.closed_at or 0)
+        for payment in self.payments:
+            if payment.authentication is not None:
+                latest = max(latest, payment.authentication.changed)
         for operation in self.operations:
             latest = max(latest, operation.closed or 0)
         return latest

@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Final, Protocol, TypeAlias
 
 from counterfoil.core.answers import Answer
-from counterfoil.core.callbacks import Outbox, SealedSecret
-from counterfoil.core.card import Brand, Card, Cvv, Pan, SealedCard, Secret
+from counterfoil.core.callbacks import Outbox
+from counterfoil.core.card import Brand, Card, Cvv, Pan, SealedCard, SealedSecret, Secret
 from counterfoil.core.change import Change, KeyUse
 from counterfoil.core.ledger import Posting
 from counterfoil.core.merchant import Credential, Merchant
@@ -20,6 +20,7 @@ from counterfoil.core.rates import Rate
 from counterfoil.core.record import Record
 from counterfoil.core.rules import Standing, standing
 from counterfoil.core.timers import Timekeeper
+from counterfoil.core.wallets import Cryptogram
 
 
 class Capability(StrEnum):
@@ -33,14 +34,18 @@ class Capability(StrEnum):
     SEVERAL_CHARGES = "several_charges"
     INQUIRE = "inquire"
     NEEDS_CARD = "needs_card"  # the card number goes with every operation, not only the first
+    CRYPTOGRAMS = "cryptograms"  # it takes a wallet's proof along to the issuer
+    SAMPLES = "samples"  # it takes no money, so that samples of wallet tokens may be given to it
 
 
 class CardData(Record):
-    """A card as an acquirer needs it; lives inside one request."""
+    """A card as an acquirer needs it, perhaps out of a wallet; lives inside one request."""
 
     pan: Pan
     card: Card
     cvv: Cvv | None = None
+    cryptogram: Cryptogram | None = None
+    eci: str | None = None
 
 
 class Original(Record):

@@ -20,6 +20,7 @@ from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Operation, Order, Outcome, Payment, Units
 from counterfoil.core.pricing import Terms, state
 from counterfoil.core.record import Record, remembered
+from counterfoil.core.threeds import Step
 
 OPERATIONS_MAX: Final = 500  # an order is loaded and stored whole; no honest one comes near
 
@@ -220,6 +221,8 @@ def begin(order: Order, command: Command, *, stamp: int, terms: Terms) -> tuple[
     assert all(each.id != stamp for each in order.operations)
     payment = _choose(order, command)
     assert payment.amount.currency == order.amount.currency
+    if payment.authentication is not None and payment.authentication.step is not Step.PASSED:
+        raise Refused(Code.NOT_AUTHENTICATED)
     rule = RULES[command.kind]
     standing_there = _available(order, payment, command)
     if standing_there <= 0:

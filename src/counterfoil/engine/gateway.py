@@ -5,6 +5,7 @@ from typing import NamedTuple
 from counterfoil.core.ports import Clock, Store
 from counterfoil.engine.directory import Directory
 from counterfoil.engine.orders import Orders
+from counterfoil.engine.wallets import Wallets
 
 
 class Gateway(NamedTuple):
@@ -12,6 +13,7 @@ class Gateway(NamedTuple):
 
     `base` is the public address of the API without a slash at its end, where one is configured;
     `checkout` that of payment pages (default: the same).
+    Without `wallets` no wallet's token is taken.
     """
 
     orders: Orders
@@ -20,3 +22,4 @@ class Gateway(NamedTuple):
     clock: Clock
     base: str | None = None
     checkout: str | None = None
+    wallets: Wallets | None = None

@@ -27,7 +27,10 @@ from counterfoil.core.ports import CardData
 from counterfoil.core.record import Record
 from counterfoil.core.rules import Command, Standing, standing
 from counterfoil.core.session import Session
+from counterfoil.core.threeds import Demand
 from counterfoil.core.timers import Due, Timer
+from counterfoil.core.wallets import Cryptogram, WalletUse
+from counterfoil.engine import authenticate
 from counterfoil.engine.perform import Done, Engine, KeyTakenError, Once
 
 REVERSIBLE = frozenset({Standing.AUTHORIZED})
@@ -49,19 +52,22 @@ class Draft(Record):
     terminal: str | None = None
     auto_charge: bool = False
     secure3d: Secure3d | None = None
+    demand: Demand | None = None
     recurring: Recurring | None = None
     session: Session | None = None
     expires: int | None = None
+    wallet: WalletUse | None = None
 
 
 class NewCard(Record):
-    """A card as it was typed in; `month` and `year` 0 where no expiry was given."""
+    """A card as it was typed in, or came out of a wallet; `month` and `year` 0: not given."""
 
     pan: Pan
     cvv: Cvv | None = None
     holder: str | None = None
     month: int = 0
     year: int = 0
+    cryptogram: Cryptogram | None = None
 
 
 class Orders:
@@ -217,9 +223,7 @@ class Orders:
             mine = [each for each in order.operations if each.key == once.key]
             if all(each.outcome is not Outcome.PENDING for each in mine):
                 ends = [each.closed for each in mine if each.closed]
-                if order.session is not None and not mine:
-                    ends = [use.used]
-                then = as_of(order, max(ends)) if ends else order
+                then = as_of(order, max(ends, default=use.used))
                 return Done(order=then, operation=mine[-1] if mine else None)
             first = self._running.get((merchant.id, once.key))
             if first is not None and first is not waiting:
@@ -252,6 +256,11 @@ class Orders:
             return await self._reject(order, cards, once)
         key = once.key if once else None
         at_once = draft.auto_charge or merchant.auto_charge
+        if draft.demand is not None:
+            start = authenticate.Start(
+                demand=draft.demand, data=data, cards=cards, once=once, at_once=at_once
+            )
+            return await authenticate.begin(self.engine, merchant, order, start)
         command = Command(kind=Kind.AUTHORIZE, key=key, charge_next=at_once)
         begun, operation = await self.engine.begin(
             merchant, order, lambda _: command, once=once, cards=cards
@@ -301,15 +310,19 @@ class Orders:
     def _prepare(
         self, merchant: Merchant, draft: Draft, card: NewCard
     ) -> tuple[Order, CardData, SealedCard]:
-        data, sealed = self.card(merchant, card)
+        data, sealed = self.card(merchant, card, draft.wallet)
         return self._order(merchant, draft, data.card), data, sealed
 
-    def card(self, merchant: Merchant, card: NewCard) -> tuple[CardData, SealedCard]:
+    def card(
+        self, merchant: Merchant, card: NewCard, wallet: WalletUse | None = None
+    ) -> tuple[CardData, SealedCard]:
         """The card as an acquirer needs it, and as it may rest."""
         number = self.engine.ids.next()
         known = describe(card.pan, number, holder=card.holder, month=card.month, year=card.year)
         sealed = self.engine.vault.seal(merchant.id, number, card.pan)
-        return CardData(pan=card.pan, card=known, cvv=card.cvv), sealed
+        eci = wallet.eci if wallet else None
+        data = CardData(pan=card.pan, card=known, cvv=card.cvv, cryptogram=card.cryptogram, eci=eci)
+        return data, sealed
 
     def _order(
         self,
@@ -330,6 +343,7 @@ class Orders:
             card=card,
             secure3d=draft.secure3d,
             recurring=draft.recurring,
+            wallet=draft.wallet,
         )
         return Order(
             merchant=merchant.id,

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from counterfoil.core import rules
 from counterfoil.core.answers import Answer, Approved, Declined, Unknown
+from counterfoil.core.authenticator import Authenticator
 from counterfoil.core.card import SealedCard, expired
 from counterfoil.core.change import Change, KeyUse, change
 from counterfoil.core.declines import Decline
@@ -106,6 +107,7 @@ class Engine:
         self.clock = clock
         self.ids = ids
         self.limits = limits or Limits()
+        self.authenticators: dict[str, Authenticator] = {}  # by connector; who has none asks nobody
         self.running: set[int] = set()  # operations on their way: the resolver leaves them alone
         self.audience: Audience | None = None  # where nobody is told, notices only rest
         self.nudge: Callable[[Iterable[tuple[int, int]]], None] = _nobody
@@ -213,7 +215,8 @@ class Engine:
     async def ask(self, acquirer: Acquirer, instruction: Instruction) -> Answer:
         """The acquirer's answer, believed only if it echoes what was asked."""
         card = instruction.card
-        if card is not None and card.card.has_expiry and instruction.kind is Kind.AUTHORIZE:
+        dated = card is not None and card.card.has_expiry and card.cryptogram is None
+        if card is not None and dated and instruction.kind is Kind.AUTHORIZE:
             over = expired(card.card.month, card.card.year, self.clock.today())
             if over:
                 return Declined(decline=Decline.EXPIRED_CARD)

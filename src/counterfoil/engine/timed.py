@@ -16,7 +16,7 @@ from counterfoil.core.ports import Listed
 from counterfoil.core.rules import Command, Standing
 from counterfoil.core.schedule import Schedule
 from counterfoil.core.timers import Due, Errand, Settled
-from counterfoil.engine import pump
+from counterfoil.engine import awaiting, pump
 from counterfoil.engine.deliver import Desk, deliver, resend
 from counterfoil.engine.perform import Engine
 from counterfoil.engine.pump import NotYetError, Worked
@@ -59,7 +59,7 @@ async def expire(engine: Engine, errand: Errand) -> Worked:
             return None
         return change(rejected(order, Code.SESSION_EXPIRED, now))
 
-    order = await engine.store.load(errand.merchant, errand.timer.subject)
+    order = await awaiting.expire(engine, errand.merchant, errand.timer.subject)
     await engine.commit(order, decide)
     return Worked(Settled(errand=errand))
 

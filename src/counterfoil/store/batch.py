@@ -30,8 +30,7 @@ class Sifted(Generic[Item]):
         for change, item in waiting:
             merchant = change.order.merchant
             marks: set[tuple[int, int] | tuple[int, str]] = {(merchant, change.order.id)}
-            if change.key is not None:
-                marks.add((merchant, change.key.key))
+            marks.update((merchant, use.key) for use in change.keys)
             if taken.isdisjoint(marks):
                 self.now.append((change, item))
             else:
@@ -83,11 +82,7 @@ def added(changes: Sequence[Change]) -> Iterator[tuple[Table | TableClause, list
     )
     yield (
         t.keys,
-        [
-            rows.key_row(change.order.merchant, change.key)
-            for change in changes
-            if change.key is not None
-        ],
+        [rows.key_row(change.order.merchant, use) for change in changes for use in change.keys],
     )
 
 

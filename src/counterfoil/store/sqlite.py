@@ -310,7 +310,7 @@ class SqliteStore(timed.TimedStore):
         return Committed.STALE if there and change.expects == 0 else error
 
     def _apply(self, changes: Sequence[Change]) -> Sequence[Verdict]:
-        used = self._used_keys([change for change in changes if change.key is not None])
+        used = self._used_keys([change for change in changes if change.keys])
         moved = self._advance(
             [change for change in changes if change.expects and id(change) not in used]
         )
@@ -338,9 +338,9 @@ class SqliteStore(timed.TimedStore):
         if not changes:
             return set()
         by_key = {
-            (change.order.merchant, change.key.key): id(change)
+            (change.order.merchant, use.key): id(change)
             for change in changes
-            if change.key is not None
+            for use in change.keys
         }
         found: set[tuple[object, ...]] = set()
         for size, given in batch.packed(list(by_key)):

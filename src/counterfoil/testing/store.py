@@ -58,7 +58,7 @@ class MemoryStore(TimedMemory):
         if not self._open:
             raise Refused(Code.STORE_UNAVAILABLE)
         merchant, order = change.order.merchant, change.order
-        if change.key is not None and (merchant, change.key.key) in self._keys:
+        if any((merchant, use.key) in self._keys for use in change.keys):
             return Committed.DUPLICATE
         stored = self._orders.get((merchant, order.id))
         if (stored.version if stored else 0) != change.expects:
@@ -69,8 +69,8 @@ class MemoryStore(TimedMemory):
             self._operations[merchant, operation.id] = listed
         for card in change.cards:
             self._cards[merchant, card.id] = card
-        if change.key is not None:
-            self._keys[merchant, change.key.key] = change.key
+        for use in change.keys:
+            self._keys[merchant, use.key] = use
         self.postings += [(merchant, posting) for posting in change.postings]
         self.notices_told += [(merchant, notice) for notice in change.notices]
         if change.timers:

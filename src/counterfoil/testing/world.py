@@ -7,8 +7,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from counterfoil.core.callbacks import SealedSecret
-from counterfoil.core.card import Pan, SealedCard, Secret
+from counterfoil.core.card import Pan, SealedCard, SealedSecret, Secret
 from counterfoil.core.merchant import Merchant, Pricing
 from counterfoil.core.order import id_at
 from counterfoil.core.ports import Clock, VaultError

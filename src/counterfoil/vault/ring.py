@@ -18,12 +18,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from counterfoil.core.callbacks import SealedSecret
-from counterfoil.core.card import NUMBER, Pan, SealedCard, Secret
+from counterfoil.core.card import NUMBER, Pan, SealedCard, SealedSecret, Secret
 from counterfoil.core.ports import DataKey, VaultError
 from counterfoil.vault.master import KEY_BYTES, MasterKey
 
 ROOT: Final = 0  # the reserved id of the key that seals nothing and others are derived from
+NOBODY: Final = 0  # the endpoint that a merchant's own secrets are sealed for: there is none
 VERSION: Final = 1
 HEADER: Final = struct.Struct(">BQ")
 PLACE: Final = struct.Struct(">QQ")

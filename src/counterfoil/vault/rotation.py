@@ -11,11 +11,12 @@ from typing import Final
 from msgspec.structs import replace
 
 from counterfoil.core.callbacks import Endpoint
-from counterfoil.core.card import SealedCard
+from counterfoil.core.card import SealedCard, SealedSecret
+from counterfoil.core.merchant import Merchant
 from counterfoil.core.ports import DataKey, Store
 from counterfoil.core.record import Record
 from counterfoil.vault.master import MasterKey
-from counterfoil.vault.ring import ROOT, KeyRing, new_data_key, rewrap
+from counterfoil.vault.ring import NOBODY, ROOT, KeyRing, new_data_key, rewrap
 
 BATCH: Final = 256  # cards sealed again at once: enough to share a commit, little to hold in memory
 
@@ -53,6 +54,7 @@ async def rotate(
             yield progress
         for endpoint in await store.endpoints(merchant.id):
             await _reseal_secrets(store, ring, endpoint)
+        await _reseal_wallet_keys(store, ring, merchant)
 
 
 async def rotate_master(store: Store, old: MasterKey, new: MasterKey) -> int:
@@ -105,10 +107,17 @@ async def _reseal(store: Store, ring: KeyRing, merchant: int, cards: list[Sealed
 async def _reseal_secrets(store: Store, ring: KeyRing, endpoint: Endpoint) -> None:
     owner = (endpoint.merchant, endpoint.id)
     if any(each.key != ring.sealing_key for each in endpoint.secrets):
-        sealed = tuple(
-            replace(
-                ring.seal_secret(owner, ring.open_secret(owner, each), each.since), until=each.until
-            )
-            for each in endpoint.secrets
-        )
+        sealed = tuple(_again(ring, owner, each) for each in endpoint.secrets)
         await store.save_endpoint(replace(endpoint, secrets=sealed))
+
+
+async def _reseal_wallet_keys(store: Store, ring: KeyRing, merchant: Merchant) -> None:
+    keys = merchant.wallet_keys
+    if keys is not None and keys.key != ring.sealing_key:
+        sealed = _again(ring, (merchant.id, NOBODY), keys)
+        await store.save_merchant(replace(merchant, wallet_keys=sealed))
+
+
+def _again(ring: KeyRing, owner: tuple[int, int], secret: SealedSecret) -> SealedSecret:
+    sealed = ring.seal_secret(owner, ring.open_secret(owner, secret), secret.since)
+    return replace(sealed, until=secret.until)

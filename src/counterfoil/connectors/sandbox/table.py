@@ -11,6 +11,10 @@ C  the response code (`core/declines.py`), each of its two characters as two dig
    to 09, A to Z are 10 to 35; four zeros where B is not 0;
 L  the check digit.
 
+Another family chooses what the card's issuer does where 3-D Secure is demanded, S as in ISSUERS:
+
+    4000 0008 SS00 000L
+
 So `51` on authorize is 4000 0009 0100 5019, and no amount of an order can hit a row by accident.
 What a card does to a later operation holds for every operation that goes back to its authorization,
 although only the authorization shows the card. Source of the Bizon rows: spec of that wire, demo
@@ -57,6 +61,37 @@ class Authentication(StrEnum):
     CHALLENGE = "challenge"
     FRICTIONLESS = "frictionless"
     METHOD = "method, then frictionless"
+    METHOD_CHALLENGE = "method, then challenge"
+    ATTEMPT = "attempt"
+    DENIED = "denied"
+    REJECTED = "rejected"
+    UNAVAILABLE = "unavailable"
+    NOT_ENROLLED = "not enrolled"
+    LOST = "challenge, result lost"
+    GARBLED = "challenge, answer garbled"
+    SILENT = "no answer"
+
+
+# What happens with the browser's data (version 2), and without (version 1: at the bank's page the
+# cardholder approves, which means authenticated unless something else is said, or declines).
+ISSUERS: Final[Mapping[Authentication, tuple[str, str]]] = {
+    Authentication.CHALLENGE: ("the cardholder is asked", "the bank's page"),
+    Authentication.FRICTIONLESS: ("authenticated at once (Y)", "the bank's page"),
+    Authentication.METHOD: ("after the method step authenticated (Y)", "the bank's page"),
+    Authentication.METHOD_CHALLENGE: (
+        "after the method step the cardholder is asked",
+        "the bank's page",
+    ),
+    Authentication.ATTEMPT: ("attempted at once (A)", "approved means attempted (A)"),
+    Authentication.DENIED: ("denied at once (N)", "the bank's page"),
+    Authentication.REJECTED: ("rejected at once (R)", "the bank's page"),
+    Authentication.UNAVAILABLE: ("could not at once (U)", "approved means could not (U)"),
+    Authentication.NOT_ENROLLED: ("takes no part", "takes no part"),
+    Authentication.LOST: ("the cardholder is asked, the result never arrives", "the bank's page"),
+    Authentication.GARBLED: ("the cardholder is asked, and brings back no CRes", "no PaRes comes"),
+    Authentication.SILENT: ("the directory never answers", "the directory never answers"),
+}
+ISSUER_BIN: Final = "40000008"
 
 
 class Row(Record):
@@ -79,6 +114,12 @@ def number(behaviour: Behaviour, on: Kind, code: str = "00") -> str:
     """The card of that behaviour, operation and response code; the formula is above."""
     digits = "".join(f"{int(character, BASE_36):02d}" for character in code)
     body = f"{TEST_BIN}{BEHAVIOUR_DIGITS[behaviour]}{KIND_DIGITS[on]}0{digits}"
+    return body + check_digit(body)
+
+
+def card_authenticated(how: Authentication) -> str:
+    """The card whose issuer authenticates its holder like that."""
+    body = f"{ISSUER_BIN}{list(ISSUERS).index(how):02d}00000"
     return body + check_digit(body)
 
 
@@ -156,6 +197,10 @@ ROWS: Final[tuple[Row, ...]] = (
     DEFAULT,
 )
 BY_CARD: Final[Mapping[str, Row]] = {row.card: row for row in ROWS if row.card is not None}
+AUTHENTICATIONS: Final[Mapping[str, Authentication]] = {
+    **{card: row.authentication for card, row in BY_CARD.items()},
+    **{card_authenticated(how): how for how in ISSUERS},
+}
 BY_NAME: Final[Mapping[str, Row]] = {row.name: row for row in ROWS if row.name is not None}
 MEANINGS: Final[Mapping[Behaviour, str]] = {
     Behaviour.TIMEOUT_BEFORE: "never booked, never answered",
@@ -182,6 +227,11 @@ def markdown() -> str:
         (
             "### Published cards",
             _grid(["card", "wires", "operations", "answer", "3-D Secure"], published),
+            "### How issuers authenticate, where 3-D Secure is demanded",
+            _grid(
+                ["card", "3-D Secure", "with the browser's data", "without"],
+                [[card_authenticated(how), how.value, *ISSUERS[how]] for how in ISSUERS],
+            ),
             "### Behaviours, by the operation they happen to",
             _grid(["behaviour", "what happens", *kinds], behaviours),
             "### Declines, by the operation that is declined",

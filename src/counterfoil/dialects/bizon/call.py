@@ -4,10 +4,12 @@ from typing import Final
 
 from counterfoil import dialects
 from counterfoil.core.merchant import Merchant
+from counterfoil.core.money import Money
 from counterfoil.core.ports import ID_MAX
 from counterfoil.dialects.bizon.errors import Failure, Flaw, invalid
 from counterfoil.dialects.bizon.reading import Given, Reader, read_body
 from counterfoil.dialects.bizon.render import expands
+from counterfoil.dialects.bizon.schema import money
 from counterfoil.engine.gateway import Gateway
 from counterfoil.engine.perform import Done, Once
 from counterfoil.exchange import BODY_MAX, CutShortError, Exchange, TooLargeError
@@ -62,6 +64,18 @@ class Call:
         if number is None:
             raise Failure(NOT_FOUND, "validation", "Order not found")
         return number
+
+    async def amount(self) -> tuple[int, int | None]:
+        """The order, and the amount given in its currency's minor units (None: none was)."""
+        reader = await self.read(empty=True)
+        number = self.order()
+        written = reader.amount(required=False)
+        found: Money | None = None
+        if written is not None:
+            order = await self.gateway.store.load(self.merchant.id, number)
+            found = money(reader, written, order.amount.currency)
+        reader.finish(number)
+        return number, found.minor if found else None
 
     def blocks(self) -> frozenset[str]:
         """What the caller wants expanded."""

@@ -4,10 +4,15 @@ import re
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.session import Session
+from counterfoil.dialects.bizon import schema
+from counterfoil.dialects.bizon.call import Call
 from counterfoil.dialects.bizon.reading import Reader
+from counterfoil.engine.pages import path_of
+from counterfoil.engine.perform import Done
 
 SECOND_US: Final = 1_000_000
 TIMEOUT: Final = re.compile(r"([0-9]{1,9})([smhd]?)", re.ASCII)
@@ -16,6 +21,18 @@ TIMEOUT_S_MAX: Final = 366 * 86_400  # longer than any offer stands
 LANGUAGE_MAX: Final = 35  # the longest tag that RFC 5646 asks software to take
 TEMPLATE_MAX: Final = 64
 RETRIES: Final = 3  # payments on one page where the project lets a customer try again
+
+
+async def opened(call: Call) -> tuple[Done, str]:
+    """The order, and its page's address."""
+    reader = await call.read()
+    draft = schema.draft(reader, call.merchant)
+    page, expires = session(reader, call.merchant, call.gateway.clock.now())
+    draft = replace(draft, session=page, expires=expires, facts=extra(reader))
+    reader.finish()
+    made = await call.gateway.orders.create(call.merchant, draft, call.once())
+    base = call.gateway.checkout or call.gateway.base or call.exchange.base
+    return made, base + path_of(call.gateway.orders.engine.vault, made.order)
 
 
 def session(reader: Reader, merchant: Merchant, now: int) -> tuple[Session, int | None]:

@@ -83,6 +83,13 @@ ERRORS: Final[Mapping[Code, WireError]] = {
     ),
     Code.ORDER_CLOSED: WireError(422, "status", NOT_POSSIBLE),
     Code.WRONG_STATE: WireError(422, "status", NOT_POSSIBLE),
+    Code.ALREADY_COMPLETED: WireError(422, "status", "Order already completed"),
+    Code.NOT_AUTHENTICATED: WireError(422, "cres", "no authentication result has arrived yet"),
+    Code.AUTHENTICATION_FAILED: WireError(
+        402, None, "3-D Secure authentication failed", "rejected"
+    ),
+    Code.BAD_PAYER_ANSWER: WireError(422, "PaRes", "PaRes is not the answer to this order"),
+    Code.BAD_CHALLENGE_ANSWER: WireError(422, "cres", "cres is not the answer to this order"),
     Code.ALREADY_AUTHORIZED: WireError(422, "status", "the order is authorized already"),
     Code.NOT_AUTHORIZED: WireError(422, "status", "nothing is left to charge"),
     Code.NOTHING_TO_REVERSE: WireError(422, "status", "nothing is left to reverse"),
@@ -91,6 +98,7 @@ ERRORS: Final[Mapping[Code, WireError]] = {
     Code.NOT_SUPPORTED: WireError(402, None, "The acquirer does not offer {operation}", "rejected"),
     Code.CREDIT_NOT_ENABLED: WireError(402, None, "Credit is not enabled", "rejected"),
     Code.NO_STORED_CARD: WireError(422, "card", "the order has no card that can be charged again"),
+    Code.WALLET_REFUSED: WireError(422, "dsrp.token", "dsrp.token is refused: {reason}"),
     Code.PAYMENT_NOT_FOUND: WireError(422, "status", "the payment does not exist"),
     Code.CHARGE_NOT_FOUND: WireError(422, "amount", "the charge does not exist"),
     Code.NOT_ENOUGH_UNITS: WireError(422, "amount", "the order has no such units left"),

@@ -15,7 +15,6 @@ from msgspec import UNSET, UnsetType
 
 from counterfoil.core.card import Brand, Card, mask
 from counterfoil.core.declines import BY_CODE, REASONS
-from counterfoil.core.errors import Code
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.money import digits, major
 from counterfoil.core.order import (
@@ -29,6 +28,8 @@ from counterfoil.core.order import (
     Statement,
 )
 from counterfoil.core.rules import Standing, standing
+from counterfoil.dialects.bizon import secure, tokens
+from counterfoil.dialects.bizon.errors import ERRORS
 
 # fmt: off
 STATUS: Final[Mapping[Standing, str]] = {
@@ -71,14 +72,13 @@ BRANDS: Final[Mapping[Brand, str]] = {
     brand: "mastercard" if brand is Brand.MAESTRO else brand.value for brand in Brand
 }
 UNROUTED: Final = frozenset({Standing.NEW, Standing.WAITING})  # no terminal is named yet
-REJECTED: Final = "Currency is not supported"
-EXPIRED: Final = "Session expired"
 DECIMALS: Final = 2
 SECOND_US: Final = 1_000_000
 BLOCKS: Final = frozenset(
     {"card", "client", "custom_fields", "issuer", "location", "operations", "cashflow", "secure3d"}
 )
 FULL: Final = BLOCKS
+NUMBERED: Final = FULL | {"rrn", "id"}  # of a token's order; no expand has them
 BASE: Final[frozenset[str]] = frozenset()
 Text = str | UnsetType
 
@@ -104,6 +104,7 @@ class OperationOut(msgspec.Struct, kw_only=True):
     created: str
     currency: str
     extra: dict[str, str] | UnsetType = UNSET
+    id: Text = UNSET
     iso_message: str
     iso_response_code: str
     order_id: Text = UNSET
@@ -132,11 +133,15 @@ class IssuerOut(msgspec.Struct, kw_only=True):
 class Secure3dOut(msgspec.Struct, kw_only=True):
     """The cardholder's authentication."""
 
+    authorization_status: Text = UNSET
     cavv: Text = UNSET
     ds_trans_id: Text = UNSET
+    dsrp: Text = UNSET
+    dsrp_type: Text = UNSET
     eci: Text = UNSET
     reason: Text = UNSET
     scenario: Text = UNSET
+    version: Text = UNSET
     xid: Text = UNSET
 
 
@@ -156,12 +161,15 @@ class OrderOut(msgspec.Struct, kw_only=True):
     descriptor: Text = UNSET
     failure_message: Text = UNSET
     failure_type: Text = UNSET
+    form3d: dict[str, str] | UnsetType = UNSET
+    form3d_html: Text = UNSET
     id: str
     issuer: IssuerOut | UnsetType = UNSET
     location: Location | UnsetType = UNSET
     merchant_order_id: str | None
     operations: list[OperationOut] | UnsetType = UNSET
     pan: Text = UNSET
+    rrn: Text = UNSET
     secure3d: Secure3dOut | UnsetType = UNSET
     segment: Text = UNSET
     status: str
@@ -226,7 +234,7 @@ def render_order(
         currency=order.amount.currency,
         custom_fields=dict(order.custom) if "custom_fields" in blocks else UNSET,
         description=order.description,
-        descriptor=(payment and now not in UNROUTED and payment.descriptor) or UNSET,
+        descriptor=_descriptor(payment, now) or UNSET,
         failure_message=_failure(order, now) if now in FAILURES else UNSET,
         failure_type=FAILURES.get(now, UNSET),
         id=str(order.id),
@@ -235,7 +243,8 @@ def render_order(
         merchant_order_id=order.reference,
         operations=_operations(order, merchant, blocks) if "operations" in blocks else UNSET,
         pan=mask(card.first6, card.last4) if card else UNSET,
-        secure3d=_secure3d(payment) if "secure3d" in blocks else UNSET,
+        rrn=(order.operations[0].rrn or UNSET) if "rrn" in blocks else UNSET,
+        secure3d=_secure3d(order) if "secure3d" in blocks else UNSET,
         segment=UNSET if order.segment is None else order.segment,
         status=STATUS[now],
         updated=stamp(order.updated, merchant.zone),
@@ -249,6 +258,7 @@ def render_operation(
     cashflow: bool,
     order: int | None = None,
     extra: bool = False,
+    numbered: bool = False,
 ) -> OperationOut:
     """A closed operation; `order` and `extra` are shown in lists of operations."""
     settings = merchant.settings
@@ -261,6 +271,7 @@ def render_operation(
         created=stamp(operation.created, merchant.zone),
         currency=currency,
         extra=_extra(operation) if extra else UNSET,
+        id=str(operation.ordinal) if numbered else UNSET,
         iso_message=message(operation),
         iso_response_code=operation.code or "",
         order_id=UNSET if order is None else str(order),
@@ -301,7 +312,7 @@ def _second(second: int, zone: str) -> str:
 def _operations(order: Order, merchant: Merchant, blocks: frozenset[str]) -> list[OperationOut]:
     cashflow = "cashflow" in blocks
     return [
-        render_operation(operation, merchant, cashflow=cashflow)
+        render_operation(operation, merchant, cashflow=cashflow, numbered="id" in blocks)
         for operation in order.operations
         if operation.outcome is not Outcome.PENDING
     ]
@@ -358,20 +369,17 @@ def _issuer(card: Card | None) -> IssuerOut:
     )
 
 
-def _secure3d(payment: Payment | None) -> Secure3dOut:
-    known = payment.secure3d if payment else None
-    if known is None:
-        return Secure3dOut()
-    return Secure3dOut(
-        cavv=known.cavv or UNSET,
-        ds_trans_id=known.ds_trans_id or UNSET,
-        eci=known.eci or UNSET,
-        reason=known.reason,
-        xid=known.xid or UNSET,
-    )
+def _secure3d(order: Order) -> Secure3dOut:
+    wallet = order.payments[-1].wallet if order.payments else None
+    return Secure3dOut(**(secure.shown(order) if wallet is None else tokens.members(wallet)))
+
+
+def _descriptor(payment: Payment | None, now: Standing) -> str | None:
+    """What the statement shows, once a terminal was asked."""
+    return payment.descriptor if payment and payment.log and now not in UNROUTED else None
 
 
 def _failure(order: Order, now: Standing) -> str:
     if now is Standing.REJECTED:
-        return EXPIRED if order.closed is Code.SESSION_EXPIRED else REJECTED
+        return ERRORS[order.closed].message if order.closed else ""
     return message(order.operations[-1])

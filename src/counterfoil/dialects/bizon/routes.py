@@ -10,20 +10,19 @@ import structlog
 from counterfoil.core.declines import REASONS, Nature
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
-from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Order, Outcome
 from counterfoil.core.ports import Listed
 from counterfoil.core.rates import Rate, shown
 from counterfoil.core.rules import Command, Standing
-from counterfoil.dialects.bizon import queries, schema
+from counterfoil.dialects.bizon import queries, schema, secure, threeds, tokens
 from counterfoil.dialects.bizon.auth import caller
 from counterfoil.dialects.bizon.call import NOT_FOUND, Call, order_id
-from counterfoil.dialects.bizon.create import extra, session
-from counterfoil.dialects.bizon.errors import Failure, refused
+from counterfoil.dialects.bizon.create import opened
+from counterfoil.dialects.bizon.errors import ERRORS, Failure, refused
 from counterfoil.dialects.bizon.render import (
     BASE,
     FULL,
-    REJECTED,
+    NUMBERED,
     STATUS,
     OperationOut,
     OperationsOut,
@@ -34,15 +33,12 @@ from counterfoil.dialects.bizon.render import (
     render_order,
     stamp,
 )
+from counterfoil.engine import wallets
+from counterfoil.engine.awaiting import form_of
 from counterfoil.engine.gateway import Gateway
-from counterfoil.engine.pages import Pages, path_of
+from counterfoil.engine.pages import Pages
 from counterfoil.engine.perform import Done
-from counterfoil.exchange import (
-    Exchange,
-    NoRouteError,
-    Reply,
-    Routes,
-)
+from counterfoil.exchange import Exchange, NoRouteError, Reply, Routes
 from counterfoil.exchange import Handler as Serve
 
 UNADDRESSED: Final = {401, NOT_FOUND}  # failures that name no order
@@ -131,6 +127,8 @@ async def authorize(call: Call) -> Reply:
         return done(earlier, call)
     draft = schema.draft(reader, call.merchant)
     card = schema.new_card(reader, call.merchant, call.gateway.clock)
+    if (demanded := threeds.demand(reader, draft, call)) is not None:
+        draft = msgspec.structs.replace(draft, demand=demanded)
     reader.inner("location").required("ip")
     reader.finish()
     assert card is not None
@@ -139,17 +137,25 @@ async def authorize(call: Call) -> Reply:
 
 async def create(call: Call) -> Reply:
     """POST /orders/create: the order, and where its customer pays."""
-    reader = await call.read()
-    draft = schema.draft(reader, call.merchant)
-    page, expires = session(reader, call.merchant, call.gateway.clock.now())
-    draft = msgspec.structs.replace(draft, session=page, expires=expires, facts=extra(reader))
-    reader.finish()
-    made = await call.gateway.orders.create(call.merchant, draft, call.once())
+    made, where = await opened(call)
     if made.order.closed is Code.CURRENCY_NOT_ENABLED:
-        raise Failure(402, "rejected", REJECTED, order=made.order.id)
-    base = call.gateway.checkout or call.gateway.base or call.exchange.base
-    where = base + path_of(call.gateway.orders.engine.vault, made.order)
+        return done(made, call)
     return orders([made.order], call, FULL, headers={"Location": where})._replace(status=201)
+
+
+async def token_pay(call: Call) -> Reply:
+    """POST /orders/token_pay."""
+    reader = await call.read()
+    earlier = await call.earlier()
+    if earlier is not None:
+        return done(earlier, call, NUMBERED, expiration=True)
+    draft, token = tokens.payment(reader, call.merchant)
+    reader.finish()
+    assert token is not None
+    made = await wallets.authorize(
+        call.gateway.orders, call.gateway.wallets, call.merchant, draft, token, call.once()
+    )
+    return done(made, call, NUMBERED, expiration=True)
 
 
 async def charge(call: Call) -> Reply:
@@ -179,7 +185,7 @@ async def refund(call: Call) -> Reply:
 
 async def cancel(call: Call) -> Reply:
     """PUT /orders/:id/cancel: reverse or refund, by the order's state."""
-    number, minor = await amount(call)
+    number, minor = await call.amount()
     try:
         made = await call.gateway.orders.cancel(call.merchant, number, minor, call.once())
     except Refused as refusal:
@@ -231,32 +237,45 @@ async def credit(call: Call) -> Reply:
     return done(made, call, expiration=True)
 
 
+async def complete(call: Call) -> Reply:
+    """POST /orders/:id/complete: 3-D Secure 1 is over."""
+    return done(await threeds.finish_first(call), call, blocks=call.blocks())
+
+
+async def complete3d20(call: Call) -> Reply:
+    """POST /orders/:id/complete3d20: 3-D Secure 2 is over."""
+    return done(await threeds.finish_second(call), call, expiration=True)
+
+
+async def resume(call: Call) -> Reply:
+    """POST /orders/:id/resume: the method step is over."""
+    return done(await threeds.go_on(call), call, expiration=True)
+
+
 async def follow_up(call: Call, command: Command) -> Reply:
     """An operation on a stored order, of the amount given or of all there is."""
-    number, minor = await amount(call)
+    number, minor = await call.amount()
     command = msgspec.structs.replace(command, minor=minor)
     made = await call.gateway.orders.follow_up(call.merchant, number, command, call.once())
     return done(made, call)
 
 
-async def amount(call: Call) -> tuple[int, int | None]:
-    """The order, and the amount given in its currency's minor units (None: none was)."""
-    reader = await call.read(empty=True)
-    number = call.order()
-    written = reader.amount(required=False)
-    found: Money | None = None
-    if written is not None:
-        order = await call.gateway.store.load(call.merchant.id, number)
-        found = schema.money(reader, written, order.amount.currency)
-    reader.finish(number)
-    return number, found.minor if found else None
+def done(
+    made: Done, call: Call, blocks: frozenset[str] = FULL, *, expiration: bool = False
+) -> Reply:
+    """The order in full; or the form by which it goes on; or, where the last operation failed, why.
 
-
-def done(made: Done, call: Call, *, expiration: bool = False) -> Reply:
-    """The order in full; or, where the last operation failed, why."""
+    201: the order waits for its cardholder.
+    """
     order, operation = made.order, made.operation
+    if order.closed is not None:
+        raise Failure(402, "rejected", ERRORS[order.closed].message, order=order.id)
+    if (form := form_of(order)) is not None:
+        shown = render_order(order, call.merchant, blocks, expiration=expiration)
+        shown.form3d, shown.form3d_html = secure.form3d(form), secure.form3d_html(form)
+        return Reply(201, encode(OrdersOut([shown])))
     if operation is None:
-        raise Failure(402, "rejected", REJECTED, order=order.id)
+        return orders([order], call, blocks, expiration=expiration)
     if operation.outcome is Outcome.PENDING:
         structlog.get_logger().warning("no answer from the acquirer", order=order.id)
         raise Failure(500, "error", UNANSWERED, order=order.id)
@@ -264,7 +283,7 @@ def done(made: Done, call: Call, *, expiration: bool = False) -> Reply:
         nature = REASONS[operation.decline].nature
         status, kind = NATURES[nature]
         raise Failure(status, kind, message(operation), order=order.id)
-    return orders([order], call, FULL, expiration=expiration)
+    return orders([order], call, blocks, expiration=expiration)
 
 
 NATURES: Final = {
@@ -309,12 +328,16 @@ ROUTES: Final[Routes[Handler]] = Routes((
     ("POST",     "/orders/create",           create),
     ("POST",     "/orders/authorize",        authorize),
     ("POST",     "/orders/credit",           credit),
+    ("POST",     "/orders/token_pay",        token_pay),
     ("PUT POST", "/orders/{order}/charge",   charge),
     ("PUT POST", "/orders/{order}/refund",   refund),
     ("PUT POST", "/orders/{order}/reverse",  reverse),
     ("PUT POST", "/orders/{order}/cancel",   cancel),
     ("POST",     "/orders/{order}/rebill",   rebill),
     ("POST",     "/orders/{order}/credit",   credit_linked),
+    ("POST",     "/orders/{order}/complete", complete),
+    ("POST",     "/orders/{order}/complete3d20", complete3d20),
+    ("POST",     "/orders/{order}/resume",   resume),
     ("GET HEAD", "/orders/{order}",          show),
     ("GET HEAD", "/orders/",                 list_orders),
     ("GET HEAD", "/orders",                  list_orders),

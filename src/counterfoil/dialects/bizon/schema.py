@@ -84,8 +84,7 @@ def _options(options: Reader, merchant: Merchant) -> tuple[str | None, bool, boo
     options.flag("exemption_mit")
     options.address("return_url")
     options.address("secure3d20_return_url")
-    if options.flag("force3d"):
-        options.flaws.append(Flaw("options.force3d", "3-D Secure is not available"))
+    options.flag("force3d")
     auto_charge, first = options.flag("auto_charge"), options.flag("recurring")
     return terminal, auto_charge or False, first or False
 

@@ -1,0 +1,1 @@
+"""The pages of the test bank, where a cardholder approves or declines."""

@@ -1,0 +1,157 @@
+"""Where a cardholder's browser comes back to after 3-D Secure: the order is finished, once.
+
+The token in the address says whose payment it is; what the browser brings besides is checked by the
+engine. However often it comes, it is sent on the same way. The redirect proves nothing: a merchant
+reads the order.
+"""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import structlog
+
+from counterfoil.core.errors import Code, Refused
+from counterfoil.core.order import Order
+from counterfoil.core.rules import Standing, standing
+from counterfoil.core.threeds import Step
+from counterfoil.engine.authenticate import Answer, ChallengeAnswer, PayerAnswer, complete, resume
+from counterfoil.engine.awaiting import form_of, locate, number_of, seen
+from counterfoil.engine.perform import Engine
+from counterfoil.exchange import Exchange, NoRouteError, Reply, Routes
+from counterfoil.exchange import Handler as Serve
+from counterfoil.web.html import (
+    HEADERS,
+    SCRIPT,
+    SCRIPT_TYPE,
+    UnreadableError,
+    form,
+    given,
+    page,
+    paragraph,
+)
+
+TITLE: Final = "Your payment"
+SUBMITS: Final = '<script src="/complete/submit.js" defer></script>\n'
+OVER: Final = {Code.ALREADY_COMPLETED, Code.SESSION_EXPIRED}  # sent on like the first time
+GOOD: Final = {Standing.AUTHORIZED, Standing.CHARGED}
+Fields = dict[str, str]
+Handler = Callable[[Engine, Fields], Awaitable[Reply]]
+
+
+async def first(engine: Engine, fields: Fields) -> Reply:
+    """/complete/secure3d: MD and PaRes."""
+    return await _finish(engine, fields, "MD", PayerAnswer(text=fields.get("PaRes", "")))
+
+
+async def second(engine: Engine, fields: Fields) -> Reply:
+    """/complete/secure3d20: threeDSSessionData, and a CRes where there was a challenge."""
+    answer = ChallengeAnswer(text=fields.get("cres") or None)
+    return await _finish(engine, fields, "threeDSSessionData", answer)
+
+
+async def method(engine: Engine, fields: Fields) -> Reply:
+    """/complete/method: the issuer has seen the browser; where our own pages lead it, go on."""
+    token = fields.get("session", "")
+    await seen(engine, token)
+    found = await locate(engine, token)
+    known = None if found is None else found[1].payments[-1].authentication
+    if found is None or known is None or not known.guided:
+        return page(200, TITLE, "")
+    merchant, order = found
+    if known.step is Step.METHOD:
+        with suppress(Refused):  # somebody was quicker, or it is too late
+            await resume(engine, merchant, order.id)
+        order = await engine.store.load(merchant.id, order.id)
+    return onwards(order)
+
+
+def onwards(order: Order) -> Reply:
+    """To whatever comes next."""
+    next_one = form_of(order)
+    if next_one is None:
+        return back(order)
+    return page(200, TITLE, form("next", next_one.url, next_one.fields, "Go on"), SUBMITS)
+
+
+async def script(_: Engine, __: Fields) -> Reply:
+    """/complete/submit.js."""
+    return Reply(200, SCRIPT, HEADERS, SCRIPT_TYPE)
+
+
+async def _finish(engine: Engine, fields: Fields, member: str, answer: Answer) -> Reply:
+    found = await locate(engine, fields.get("session", ""))
+    if found is None:
+        return page(404, "Nothing is here", "")
+    merchant, order = found
+    brought = fields.get(member)
+    if brought is not None and brought.replace(" ", "+") != number_of(order):
+        return _not_this()
+    try:
+        order = (await complete(engine, merchant, order.id, answer)).order
+    except Refused as refusal:
+        if refusal.code not in OVER:
+            return _not_this()
+        order = await engine.store.load(merchant.id, order.id)
+    return back(order)
+
+
+def back(order: Order) -> Reply:
+    """To the merchant's page with the order's number; without one, how it ended."""
+    known = order.payments[-1].authentication
+    if known is not None and known.return_url is not None:
+        url = with_order(known.return_url, order.id)
+        return Reply(303, b"", {**HEADERS, "Location": url}, "text/plain")
+    good = standing(order) in GOOD
+    text = "The payment was approved." if good else "The payment was not made."
+    return page(200, TITLE, paragraph(text))
+
+
+def with_order(url: str, order: int) -> str:
+    """The address with `order_id` added to its query."""
+    parts = urlsplit(url)
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    query = parts.query + ("&" if parts.query else "") + urlencode({"order_id": order})
+    if any(name == "order_id" for name, _ in pairs):
+        kept = [(name, value) for name, value in pairs if name != "order_id"]
+        query = urlencode([*kept, ("order_id", str(order))])
+    return urlunsplit(parts._replace(query=query))
+
+
+def _not_this() -> Reply:
+    text = "Your bank's answer could not be used for this payment. Nothing was charged."
+    return page(422, TITLE, paragraph(text))
+
+
+# fmt: off
+ROUTES: Final[Routes[Handler]] = Routes((
+    ("GET POST", "/complete/secure3d",   first),
+    ("GET POST", "/complete/secure3d20", second),
+    ("POST",     "/complete/method",     method),
+    ("GET",      "/complete/submit.js",  script),
+))
+# fmt: on
+
+
+def serve(engine: Engine) -> Serve:
+    """The addresses that browsers come back to."""
+
+    async def run(exchange: Exchange) -> Reply:
+        try:
+            handler, _ = ROUTES.find(exchange.method, exchange.path)
+            return await handler(engine, await given(exchange))
+        except NoRouteError as error:
+            if error.allowed:
+                headers = {"Allow": ", ".join(error.allowed)}
+                return page(405, "Not like this", "")._replace(headers={**HEADERS, **headers})
+        except UnreadableError:
+            return _not_this()
+        except Refused:
+            pass  # a token of an order that is gone
+        except Exception:  # noqa: BLE001 (an edge: the browser gets a page, the log the cause)
+            structlog.get_logger().exception("a browser's return failed")
+            return page(500, "Something went wrong", paragraph("Please ask the shop."))
+        return page(404, "Nothing is here", "")
+
+    return run

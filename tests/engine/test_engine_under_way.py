@@ -1,10 +1,11 @@
 """An operation on its way is its own request's: nobody else closes it, and no error loses it."""
 
 import pytest
-from tests.engine.desk import CARD, EUR, nothing, open_desk
+from tests.engine.desk import CARD, EUR, Crash, die, nothing, open_desk
 
 from counterfoil.core.declines import Decline
 from counterfoil.core.order import Kind, Outcome
+from counterfoil.core.timers import Due
 from counterfoil.engine.orders import Draft
 from counterfoil.engine.resolve import Resolved
 from counterfoil.testing import approve, unknown
@@ -81,3 +82,34 @@ async def test_an_approval_after_it_was_not_received_is_given_back() -> None:
     back = desk.host.instructions[-1]
     assert (back.kind, back.reference) == (Kind.REVERSE, -asked.reference)
     assert back.amount == asked.amount
+
+
+async def test_an_approval_is_given_back_until_the_acquirer_confirms_it() -> None:
+    desk = await open_desk(unknown())
+    order = (await desk.authorize()).order
+    await desk.resolve()
+    asked = desk.host.instructions[0]
+    desk.host.script.extend([unknown(), unknown(), unknown()])
+    before = len(desk.host.instructions)
+    await desk.host.tell(asked, approve(asked))
+    await desk.later(60)
+    sent = desk.host.instructions[before:]
+    assert {(each.kind, each.reference) for each in sent} == {(Kind.REVERSE, -asked.reference)}
+    assert len(sent) == 4
+    assert Due.GIVE_BACK not in await desk.timers()
+    assert (await desk.last(order)).outcome is Outcome.FAILED
+
+
+async def test_a_crash_before_it_is_given_back_leaves_that_to_a_timer() -> None:
+    desk = await open_desk(unknown())
+    await desk.authorize()
+    await desk.resolve()
+    asked = desk.host.instructions[0]
+    desk.host.sending.append(die)
+    with pytest.raises(Crash):
+        await desk.host.tell(asked, approve(asked))
+    desk.restart()
+    before = len(desk.host.instructions)
+    await desk.later(10)
+    (back,) = desk.host.instructions[before:]
+    assert (back.kind, back.reference) == (Kind.REVERSE, -asked.reference)

@@ -19,6 +19,7 @@ class Due(StrEnum):
     CHARGE = "charge"  # an automatic charge after a delay; subject: the order
     RELEASE = "release"  # an authorization has lived its life; subject: the order
     RESOLVE = "resolve"  # an operation has no answer; subject: the operation, lane: none
+    GIVE_BACK = "give_back"  # it was approved after all, when nobody counted on it; as RESOLVE
     DELIVER = "deliver"  # notices wait for an endpoint; subject: the order, lane: the endpoint
     RESEND = "resend"  # an attempt is to be made again; subject: the attempt, lane: the endpoint
 

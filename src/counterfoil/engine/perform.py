@@ -51,6 +51,8 @@ from counterfoil.engine.instruct import instruct, reversal
 from counterfoil.engine.limit import within
 
 ASKED_AFTER_S: Final = 5  # an answer may still be on its way
+# A reversal that is declined so says that there is nothing to reverse.
+ABSENT: Final = {Decline.ORIGINAL_NOT_FOUND, Decline.ORIGINAL_UNKNOWN, Decline.NOT_RECEIVED}
 TRIES_MAX: Final = 100  # times one step is decided anew; more callers than that wait on one order
 Choose = Callable[[Order], Command]
 Attach = Callable[[Order], Order]
@@ -176,14 +178,14 @@ class Engine:
         finally:
             self.running.discard(operation.id)
         if done is None:
-            await self._seek_later(order, operation)
+            await self._later(Due.RESOLVE, order, operation)
             return Done(order=order, operation=operation)
         return await self.go_on(merchant, done)
 
-    async def _seek_later(self, order: Order, operation: Operation) -> None:
-        """Have the acquirer asked what became of it; what a crash forgets is found by a chore."""
+    async def _later(self, kind: Due, order: Order, operation: Operation) -> None:
+        """Have the acquirer asked about it once more, in a while."""
         due = self.clock.now() + ASKED_AFTER_S * SECOND_US
-        timer = Timer(kind=Due.RESOLVE, subject=operation.id, due=due, since=order.id)
+        timer = Timer(kind=kind, subject=operation.id, due=due, since=order.id)
         try:
             await self.store.plant(order.merchant, [timer])
         except Exception:  # noqa: BLE001 (an edge: the caller is to get what stands in any case)
@@ -266,10 +268,26 @@ class Engine:
         return Done(order=made.order, operation=made.closed[0], begun=begun)
 
     async def _give_back(self, merchant: Merchant, order: Order, operation: Operation) -> None:
-        """Reverse what the acquirer has approved after it had said that it never got it."""
-        payment, _ = rules.find(order, operation.id)
+        """Reverse what the acquirer has approved after it had said that it never got it.
+
+        At once, and again in a while: the same reversal is carried out once, however often it goes.
+        """
         structlog.get_logger().error("approved after it was not received", order=order.id)
-        await self.ask(self.acquirer(merchant, payment.terminal), reversal(order, operation))
+        await self._later(Due.GIVE_BACK, order, operation)
+        await self.take_back(merchant, order, operation)
+
+    async def take_back(self, merchant: Merchant, order: Order, operation: Operation) -> bool:
+        """Reverse what may stand at the acquirer; whether it confirms that nothing does.
+
+        The reversal has no operation of its own. Its reference is the operation's, negated, so that
+        it can be repeated after a crash and is carried out once.
+        """
+        payment, _ = rules.find(order, operation.id)
+        acquirer = self.acquirer(merchant, payment.terminal)
+        answer = await self.ask(acquirer, reversal(order, operation))
+        return isinstance(answer, Approved) or (
+            isinstance(answer, Declined) and answer.decline in ABSENT
+        )
 
     async def receive(self, inquiry: Inquiry, answer: Answer) -> None:
         """An answer that came late, or twice: it closes the operation if nothing has yet.

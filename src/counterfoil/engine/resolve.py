@@ -11,19 +11,18 @@ from collections.abc import Mapping
 from typing import Final
 
 from counterfoil.core import rules
-from counterfoil.core.answers import Answer, Approved, Declined, Unknown
+from counterfoil.core.answers import Answer, Declined, Unknown
 from counterfoil.core.declines import Decline
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Kind, Operation, Order, Outcome, id_at
-from counterfoil.core.ports import Acquirer, Capability, Listed
+from counterfoil.core.ports import Capability, Listed
 from counterfoil.core.record import Record
-from counterfoil.engine.instruct import inquire, instruct, reversal
+from counterfoil.engine.instruct import inquire, instruct
 from counterfoil.engine.limit import within
 from counterfoil.engine.perform import Engine, believed
 
 RUN: Final = 100  # operations of one merchant read at a time
 AT_ONCE: Final = 8  # of them asked about at the same time
-ABSENT: Final = {Decline.ORIGINAL_NOT_FOUND, Decline.ORIGINAL_UNKNOWN, Decline.NOT_RECEIVED}
 REVERSED_IN_DOUBT: Final = {Kind.AUTHORIZE, Kind.CHARGE}
 
 
@@ -95,13 +94,12 @@ def worker_of(identifier: int) -> int:
 async def settle(engine: Engine, merchant: Merchant, listed: Listed) -> bool:
     """Close one operation if the acquirer lets us; whether it is closed now."""
     order = await engine.store.load(merchant.id, listed.order)
-    payment, operation = rules.find(order, listed.operation.id)
+    _, operation = rules.find(order, listed.operation.id)
     if operation.outcome is not Outcome.PENDING:
         return True
     if operation.id in engine.running:
         return False  # its answer is on its way, whatever the clock says
-    acquirer = engine.acquirer(merchant, payment.terminal)
-    answer = await ask(engine, acquirer, order, operation)
+    answer = await ask(engine, merchant, order, operation)
     if isinstance(answer, Unknown):
         return False
     done = await engine.finish(merchant, order, operation.id, answer)
@@ -109,8 +107,10 @@ async def settle(engine: Engine, merchant: Merchant, listed: Listed) -> bool:
     return True
 
 
-async def ask(engine: Engine, acquirer: Acquirer, order: Order, operation: Operation) -> Answer:
+async def ask(engine: Engine, merchant: Merchant, order: Order, operation: Operation) -> Answer:
     """What became of it: by inquiry, else by making sure that it does not stand."""
+    payment, _ = rules.find(order, operation.id)
+    acquirer = engine.acquirer(merchant, payment.terminal)
     if Capability.INQUIRE in acquirer.supports and not operation.doubted:
         asked = acquirer.inquire(inquire(order, operation))
         try:
@@ -123,24 +123,19 @@ async def ask(engine: Engine, acquirer: Acquirer, order: Order, operation: Opera
     if operation.kind is Kind.REVERSE:
         return await engine.ask(acquirer, instruct(order, operation))
     if operation.kind in REVERSED_IN_DOUBT:
-        return await take_back(engine, acquirer, order, operation)
+        return await take_back(engine, merchant, order, operation)
     return Unknown(why="final")
 
 
 async def take_back(
-    engine: Engine, acquirer: Acquirer, order: Order, operation: Operation
+    engine: Engine, merchant: Merchant, order: Order, operation: Operation
 ) -> Answer:
     """Reverse what may stand; closed as not received once the acquirer confirms that nothing does.
 
-    That it is being taken back is durable first, so that an approval coming late cannot count. The
-    reversal has no operation of its own. Its reference is the operation's, negated, so that it
-    can be repeated after a crash and is carried out once.
+    That it is being taken back is durable first, so that an approval coming late cannot count.
     """
     doubted = await engine.doubt(order, operation.id)
     if doubted is None:
         return Unknown(why="answered")
-    answer = await engine.ask(acquirer, reversal(doubted, operation))
-    gone = isinstance(answer, Approved) or (
-        isinstance(answer, Declined) and answer.decline in ABSENT
-    )
+    gone = await engine.take_back(merchant, doubted, operation)
     return Declined(decline=Decline.NOT_RECEIVED) if gone else Unknown(why="unconfirmed")

@@ -42,6 +42,7 @@ def kinds(engine: Engine, desk: Desk) -> Mapping[Due, pump.Kind]:
         Due.CHARGE:  pump.Kind(partial(charge, engine),  TRYING),
         Due.RELEASE: pump.Kind(partial(release, engine), TRYING),
         Due.RESOLVE: pump.Kind(partial(seek, engine),    ASKING),
+        Due.GIVE_BACK: pump.Kind(partial(give_back, engine), ASKING),
         Due.DELIVER: pump.Kind(partial(deliver, desk),   TRYING),
         Due.RESEND:  pump.Kind(partial(resend, desk),    TRYING),
     }
@@ -94,6 +95,16 @@ async def seek(engine: Engine, errand: Errand) -> Worked:
     _, operation = rules.find(order, errand.timer.subject)
     if not await settle(engine, merchant, Listed(order=order.id, operation=operation)):
         raise NotYetError("the acquirer has not said")
+    return Worked(Settled(errand=errand))
+
+
+async def give_back(engine: Engine, errand: Errand) -> Worked:
+    """Reverse an approval that came after its operation had been closed as not received."""
+    merchant = await _merchant(engine, errand)
+    order = await engine.store.load(errand.merchant, errand.timer.since)
+    _, operation = rules.find(order, errand.timer.subject)
+    if not await engine.take_back(merchant, order, operation):
+        raise NotYetError("the acquirer has not confirmed it")
     return Worked(Settled(errand=errand))
 
 

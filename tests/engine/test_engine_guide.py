@@ -104,6 +104,8 @@ async def test_who_comes_back_approved_is_authorized_and_charged_if_so_arranged(
     done = await desk.complete(waiting, brought)
     assert standing(done.order) is Standing.CHARGED
     assert await pages_of(desk).challenge(desk.desk.merchant, done.order) is None
+    leads = guide.Secured(desk.desk.engine)
+    assert await leads.challenge(desk.desk.merchant, done.order) is None
 
 
 async def test_who_is_not_the_holder_has_paid_nothing() -> None:

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help run demo test check fix cover bench soak fuzz docs dialect connector venv dev clean venv-package
+.PHONY: help run demo test check fix cover bench soak fuzz docs dialect connector venv dev clean venv-package browser
 
 help: ## what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,8 +49,12 @@ fix: dev ## format and mend what can be mended
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
 
-test: check ## every test
+test: check browser ## every test
 	@$(BIN)/pytest -n 2 $(ARGS)
+
+browser:
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 || { echo "install Debian's chromium first: apt-get install chromium"; exit 1; }; \
+	echo "installing the browser that tests need"; apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 
 cover: dev ## branch coverage of core and engine
 	@$(BIN)/coverage erase
@@ -76,4 +80,4 @@ connector: venv ## make connector name=acme: a new acquirer from the template
 	@$(BIN)/python tools/new.py connector $(name)
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf $(VENV) pictures .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

@@ -18,6 +18,7 @@ from counterfoil.core.errors import Code
 from counterfoil.dialects.bizon import (
     auth,
     call,
+    create,
     errors,
     queries,
     reading,
@@ -161,7 +162,9 @@ def test_every_call_is_on_the_bizon_page() -> None:
 
 def test_every_merchant_setting_of_the_wire_is_on_its_page() -> None:
     page = read(DOCS / "wires" / "bizon.md")
-    sources = "".join(getsource(module) for module in (call, queries, render, routes, schema))
+    sources = "".join(
+        getsource(module) for module in (call, create, queries, render, routes, schema)
+    )
     for name in set(SETTING.findall(sources)):
         assert f"`{name}`" in page, f"docs/wires/bizon.md says nothing of the setting {name}"
 

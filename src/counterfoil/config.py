@@ -26,6 +26,7 @@ class Settings(Record):
     """How a gateway runs. Each is also an option of `serve` or a variable `COUNTERFOIL_NAME`.
 
     `database`: `sqlite:///path`. `base_url`: the public address, for links (default: as called).
+    `checkout_url`: the public address of payment pages (default: the API's).
     `master_key_file`: the file with the vault's master key; for the embedded database one is made
     beside it. `worker`: this process's number, 0 to 255; it is part of every id.
     `acquirer_timeout_ms`: how long an answer is waited for. `sandbox_latency_ms` and
@@ -41,6 +42,7 @@ class Settings(Record):
     database: str = DATABASE
     demo: bool = False
     base_url: str | None = None
+    checkout_url: str | None = None
     master_key_file: str | None = None
     worker: int = 0
     acquirer_timeout_ms: int = 20_000

@@ -52,6 +52,12 @@ class Exchange:
         host = self.header(b"host") or "localhost"
         return f"{self._scope['scheme']}://{host}"
 
+    @property
+    def client(self) -> str | None:
+        """The address of who called; behind a trusted proxy, as the proxy says."""
+        client: tuple[str, int] | None = self._scope.get("client")
+        return client[0] if client else None
+
     async def body(self) -> bytes:
         """The body, whole.
 

@@ -34,6 +34,7 @@ from counterfoil.engine.awaiting import receive
 from counterfoil.engine.deliver import Desk
 from counterfoil.engine.directory import Directory
 from counterfoil.engine.gateway import Gateway
+from counterfoil.engine.guide import Secured
 from counterfoil.engine.orders import Orders
 from counterfoil.engine.perform import Engine, Limits
 from counterfoil.engine.pump import Pump
@@ -54,6 +55,7 @@ from counterfoil.vault.wallets import KeysFile, SealedKeys, TokenVault
 from counterfoil.web import returning, sandbox
 from counterfoil.web.app import Served
 from counterfoil.web.bank import pages
+from counterfoil.web.checkout import routes as checkout
 from counterfoil.world import SystemClock, WorkerIds, seconds
 
 ID_MAX: Final = 2**63 - 1
@@ -236,6 +238,7 @@ def served(made: Parts, pump: Pump) -> Served:
         store=made.store,
         clock=made.clock,
         base=made.settings.base_url,
+        checkout=made.settings.checkout_url,
         wallets=TokenVault(
             made.vault.hash_secret,
             SealedKeys(made.vault),
@@ -248,6 +251,7 @@ def served(made: Parts, pump: Pump) -> Served:
         for handler in (dialect.serve(gateway),)
         for segment in dialect.segments
     }
+    wires["pay"] = ("checkout", checkout.serve(gateway, Secured(made.engine)))
     clock = made.clock
     if made.settings.demo and isinstance(clock, SystemClock):
 

@@ -134,6 +134,7 @@ def test_a_merchant_that_cannot_be_is_not_added(seeded: Run, words: tuple[str, .
         "name=",
         "cvv_required=maybe",
         "charge_after_s=-1",
+        "page_timeout_s=0",
         "authorization_days=-1",
         "authorization_days=401",
         "currency=XXX",

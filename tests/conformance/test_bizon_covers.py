@@ -20,9 +20,9 @@ ENDPOINTS: Final = (
     "GET /ping", "GET /orders/:id", "GET /orders/", "GET /operations/", "GET /exchange_rates/",
     "GET /orders/ without the slash", "GET /operations/ without the slash",
     "GET /exchange_rates/ without the slash",
-    "POST /orders/authorize", "POST /orders/credit", "POST /orders/:id/rebill",
-    "POST /orders/:id/credit", "POST /orders/:id/complete", "POST /orders/:id/complete3d20",
-    "POST /orders/:id/resume", "POST /orders/token_pay",
+    "POST /orders/create", "POST /orders/authorize", "POST /orders/credit",
+    "POST /orders/:id/rebill", "POST /orders/:id/credit", "POST /orders/:id/complete",
+    "POST /orders/:id/complete3d20", "POST /orders/:id/resume", "POST /orders/token_pay",
     "PUT /orders/:id/reverse", "PUT /orders/:id/charge", "PUT /orders/:id/refund",
     "PUT /orders/:id/cancel",
     "POST /orders/:id/reverse", "POST /orders/:id/charge", "POST /orders/:id/refund",
@@ -96,6 +96,11 @@ AUTHORIZE: Final = (  # sections 6.6, 6.7, 10
     "browser details without 3-D Secure", "card valid to the end of its month",
     "cvv of four digits", "holder at its limits", "test card 220138", "test card 555555",
 )
+CREATE: Final = (  # sections 6.6, 13
+    "order that is new", "order whose session expired", "options of the payment page",
+    "expiration_timeout as a number", "422 expiration_timeout", "422 static link not enabled",
+    "422 charge of new", "422 charge of expired", "422 rebill of new",
+)
 SECURE: Final = (  # sections 2.6, 2.8, 6.16 to 6.18, 7
     "3-D Secure 1 demanded", "3-D Secure 2 challenge", "3-D Secure 2 frictionless",
     "3-D Secure 2 method step", "expand on complete", "order that is prepared",
@@ -114,7 +119,7 @@ TOKENS: Final = (  # section 6.15
 )
 # fmt: on
 PROMISES: Final = (*TRANSPORT, *SCALARS, *SHAPES, *EXPANDS, *CASHFLOW, *LISTS, *SECURE, *FOLLOW_UPS)
-CHECKLIST: Final = frozenset((*ENDPOINTS, *PROMISES, *FAILURES, *AUTHORIZE, *TOKENS))
+CHECKLIST: Final = frozenset((*ENDPOINTS, *PROMISES, *FAILURES, *AUTHORIZE, *TOKENS, *CREATE))
 EXCHANGES: Final[Mapping[str, Exchange]] = {
     str(path.relative_to(ROOT)): read(path) for path in examples(ROOT)
 }

@@ -139,4 +139,5 @@ async def test_what_is_remembered_has_a_limit() -> None:
 
 
 def test_a_gateway_is_one_value() -> None:
-    assert Gateway._fields == ("orders", "directory", "store", "clock", "base", "wallets")
+    fields = ("orders", "directory", "store", "clock", "base", "checkout", "wallets")
+    assert Gateway._fields == fields

@@ -264,6 +264,10 @@ Then, with the id it answers: charge it, refund a part, look at it.
   curl -s -X PUT 'http://{login}@{host}/orders/ID/refund' -d '{{"amount": 1.99}}'
   curl -s 'http://{login}@{host}/orders/ID?expand=card,operations.cashflow'
 
+Or let a customer pay in the browser: open the address that stands behind Location.
+
+  curl -si 'http://{login}@{host}/orders/create' -d '{{"amount": 9.99, "description": "A book"}}'
+
 Other test cards: 4000000000000002 is declined, 4000000000009995 lacks funds (docs/sandbox.md).
 Health {address}/health/ready   Metrics {address}/metrics
 """

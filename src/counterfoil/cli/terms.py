@@ -15,6 +15,7 @@ from counterfoil.core.money import payable
 from counterfoil.core.record import Record
 
 LOGIN_MAX: Final = 200  # characters; the width of its column
+PAGE_S_MAX: Final = 366 * 86_400  # as an order may ask for itself
 NAME_MAX: Final = 200
 DAY_S: Final = 86_400
 LATER_MAX_S: Final = 400 * DAY_S  # no issuer holds money so long
@@ -76,16 +77,22 @@ def flaws(merchant: Merchant) -> Iterator[str]:
         yield f"currency {merchant.currency} is not among currencies"
     if not _known_zone(merchant.zone):
         yield f"{merchant.zone!r} is no time zone of the IANA data base"
-    if not 0 <= (merchant.charge_after_s or 0) <= LATER_MAX_S:
-        yield f"charge_after_s is 0 to {LATER_MAX_S} seconds"
-    if not 0 <= (merchant.authorization_days or 0) * DAY_S <= LATER_MAX_S:
-        yield f"authorization_days are 0 to {LATER_MAX_S // DAY_S}"
+    yield from _times(merchant)
     yield from _pricing(merchant.pricing)
     yield from _terminals(merchant)
     known = [f"{each.name}.{name}" for each in dialects.found() for name in each.settings]
     for name in merchant.settings:
         if name not in known:
             yield f"settings: {name!r} is none of: {', '.join(known)}"
+
+
+def _times(merchant: Merchant) -> Iterator[str]:
+    if not 0 <= (merchant.charge_after_s or 0) <= LATER_MAX_S:
+        yield f"charge_after_s is 0 to {LATER_MAX_S} seconds"
+    if not 0 <= (merchant.authorization_days or 0) * DAY_S <= LATER_MAX_S:
+        yield f"authorization_days are 0 to {LATER_MAX_S // DAY_S}"
+    if not 0 < merchant.page_timeout_s <= PAGE_S_MAX:
+        yield f"page_timeout_s is 1 to {PAGE_S_MAX} seconds"
 
 
 def _terminals(merchant: Merchant) -> Iterator[str]:

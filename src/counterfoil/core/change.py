@@ -73,8 +73,17 @@ def change(
         notices=notices,
         cards=cards,
         key=key,
+        refiled=_attached(order, born),
         token=_token(order, born),
     )
+
+
+def _attached(order: Order, born: tuple[Operation, ...]) -> bool:
+    """Whether a stored order has just got a payment: lists find it by another card from now on."""
+    if not order.version or order.session is None or not order.payments:
+        return False
+    log = order.payments[-1].log
+    return not log or (len(log) == 1 and log[0] in born)
 
 
 def _token(order: Order, born: tuple[Operation, ...]) -> KeyUse | None:

@@ -2,12 +2,15 @@
 
 from msgspec.structs import replace
 
-from counterfoil.core.order import Operation, Order, Outcome, Payment
+from counterfoil.core.order import Operation, Order, Outcome, Payment, instant_of
 from counterfoil.core.threeds import Step
 
 
 def as_of(order: Order, instant: int) -> Order:
-    """The order as it stood right after that instant (microseconds since 1970 UTC)."""
+    """The order as it stood right after that instant (microseconds since 1970 UTC).
+
+    What is paid from a page had no payment, and perhaps no place, when it was made.
+    """
     payments = tuple(
         replace(
             _unanswered(payment, instant),
@@ -18,7 +21,10 @@ def as_of(order: Order, instant: int) -> Order:
             ),
         )
         for payment in order.payments
+        if order.session is None or instant_of(payment.id) <= instant
     )
+    if order.session is not None and order.session.located and not payments:
+        order = replace(order, location=None)
     if order.closed_at is not None and order.closed_at > instant:
         return replace(order, payments=payments, closed=None, closed_at=None)
     return replace(order, payments=payments)

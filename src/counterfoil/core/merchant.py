@@ -31,6 +31,7 @@ class Merchant(Record):
     `charge_after_s`: what is authorized is charged by itself after so many seconds.
     `authorization_days`: when an authorization lapses, where the schemes' own terms are not to hold
     (0: never).
+    `page_timeout_s`: how long a payment page lives unless its order says otherwise.
     `wallet_keys` open the tokens of its wallets (`vault/wallets/keys.py`).
     """
 
@@ -49,6 +50,7 @@ class Merchant(Record):
     authorization_days: int | None = None
     multiple_charges: bool = False
     credit_enabled: bool = True
+    page_timeout_s: int = 1800
     secure3d: bool = False  # card payments are authenticated unless one says otherwise
     unproved: bool = False  # go on where the issuer could not authenticate the cardholder
     settings: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code
 from counterfoil.core.money import Money
 from counterfoil.core.record import Record, remembered
+from counterfoil.core.session import Session
 from counterfoil.core.threeds import Authentication
 from counterfoil.core.wallets import WalletUse
 
@@ -46,6 +47,7 @@ class Relation(StrEnum):
 
     REBILL = "rebill"
     CREDIT = "credit"
+    LINK = "link"  # paid through the other's payment page, which many may use
 
 
 class Statement(Record):
@@ -225,6 +227,7 @@ class Order(Record, dict=True, gc=True):
     facts: str | None = None
     parent: int | None = None
     relation: Relation | None = None
+    session: Session | None = None
     closed: Code | None = None
     closed_at: int | None = None
 

@@ -155,6 +155,7 @@ _BY_BUCKET: Final = (
     (Bucket.AUTHORIZED, Standing.AUTHORIZED),
     (Bucket.REVERSED, Standing.REVERSED),
 )
+_NOTHING: Final = {Outcome.DECLINED, Outcome.FAILED}
 _BY_NATURE: Final = {
     Nature.DECLINED: Standing.DECLINED,
     Nature.FRAUD: Standing.FRAUD,
@@ -183,6 +184,19 @@ def standing(order: Order) -> Standing:
     return _BY_NATURE[REASONS[decline].nature]
 
 
+def lapsed(order: Order, now: int) -> bool:
+    """Whether the time in which the order could be paid is over, and it waits for nothing.
+
+    What was declined on its last try keeps that outcome.
+    """
+    if order.closed is not None or order.expires is None or order.expires > now:
+        return False
+    if not all(each.outcome in _NOTHING for each in order.operations):
+        return False
+    tried = len(order.payments) if order.operations else 0
+    return order.session is None or tried < order.session.tries
+
+
 def open_amount(order: Order) -> int:
     """Minor units of the order that no payment has collected, holds or is about to."""
     taken = 0
@@ -200,7 +214,8 @@ def begin(order: Order, command: Command, *, stamp: int, terms: Terms) -> tuple[
     Raises `Refused`; then nothing has changed. Precedence: closed, state, empty source, amount.
     """
     if order.closed is not None:
-        raise Refused(Code.ORDER_CLOSED, operation=command.kind, standing=standing(order))
+        code = order.closed if order.closed is Code.SESSION_EXPIRED else Code.ORDER_CLOSED
+        raise Refused(code, operation=command.kind, standing=standing(order))
     if command.allowed is not None and (now := standing(order)) not in command.allowed:
         raise Refused(Code.WRONG_STATE, operation=command.kind, standing=now)
     log = order.operations

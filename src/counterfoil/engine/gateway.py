@@ -11,7 +11,8 @@ from counterfoil.engine.wallets import Wallets
 class Gateway(NamedTuple):
     """The engine's use cases, the directory, the store for reading, the clock.
 
-    `base` is the public address of the API without a slash at its end, where one is configured.
+    `base` is the public address of the API without a slash at its end, where one is configured;
+    `checkout` that of payment pages (default: the same).
     Without `wallets` no wallet's token is taken.
     """
 
@@ -20,4 +21,5 @@ class Gateway(NamedTuple):
     store: Store
     clock: Clock
     base: str | None = None
+    checkout: str | None = None
     wallets: Wallets | None = None

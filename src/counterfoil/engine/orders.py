@@ -26,7 +26,9 @@ from counterfoil.core.order import (
 from counterfoil.core.ports import CardData
 from counterfoil.core.record import Record
 from counterfoil.core.rules import Command, Standing, standing
+from counterfoil.core.session import Session
 from counterfoil.core.threeds import Demand
+from counterfoil.core.timers import Due, Timer
 from counterfoil.core.wallets import Cryptogram, WalletUse
 from counterfoil.engine import authenticate
 from counterfoil.engine.perform import Done, Engine, KeyTakenError, Once
@@ -52,6 +54,8 @@ class Draft(Record):
     secure3d: Secure3d | None = None
     demand: Demand | None = None
     recurring: Recurring | None = None
+    session: Session | None = None
+    expires: int | None = None
     wallet: WalletUse | None = None
 
 
@@ -86,6 +90,17 @@ class Orders:
             return await self._collect(merchant, draft, order, data, (sealed,), once)
 
         return await (act() if once is None else self.once(merchant, once, act))
+
+    async def create(self, merchant: Merchant, draft: Draft, once: Once | None = None) -> Done:
+        """A new order that its customer pays from its page (`engine/pages.py`); nothing is sent."""
+
+        async def act() -> Done:
+            order = self._order(merchant, draft, None)
+            if draft.amount.currency not in merchant.currencies:
+                return await self._reject(order, (), once)
+            return await self._keep(order, (), once)
+
+        return await self.once(merchant, once, act)
 
     async def rebill(
         self,
@@ -275,28 +290,45 @@ class Orders:
         now = self.engine.clock.now()
         payments = tuple(replace(payment, descriptor=None) for payment in order.payments)
         closed = rejected(replace(order, payments=payments), Code.CURRENCY_NOT_ENABLED, now)
+        return await self._keep(closed, cards, once)
+
+    async def _keep(self, order: Order, cards: tuple[SealedCard, ...], once: Once | None) -> Done:
+        """Keep a new order that asks nothing of an acquirer."""
         key = None
         if once is not None:
-            key = KeyUse(key=once.key, fingerprint=once.fingerprint, order=order.id, used=now)
-        made = await self.engine.commit(closed, lambda order: change(order, cards=cards, key=key))
+            used = order.closed_at or self.engine.clock.now()
+            key = KeyUse(key=once.key, fingerprint=once.fingerprint, order=order.id, used=used)
+        timers: tuple[Timer, ...] = ()
+        if order.expires is not None and order.closed is None:
+            timers = (Timer(kind=Due.EXPIRE, subject=order.id, due=order.expires),)
+        made = await self.engine.commit(
+            order, lambda order: replace(change(order, cards=cards, key=key), timers=timers)
+        )
         assert made is not None
         return Done(order=made.order)
 
     def _prepare(
         self, merchant: Merchant, draft: Draft, card: NewCard
     ) -> tuple[Order, CardData, SealedCard]:
+        data, sealed = self.card(merchant, card, draft.wallet)
+        return self._order(merchant, draft, data.card), data, sealed
+
+    def card(
+        self, merchant: Merchant, card: NewCard, wallet: WalletUse | None = None
+    ) -> tuple[CardData, SealedCard]:
+        """The card as an acquirer needs it, and as it may rest."""
         number = self.engine.ids.next()
         known = describe(card.pan, number, holder=card.holder, month=card.month, year=card.year)
         sealed = self.engine.vault.seal(merchant.id, number, card.pan)
-        eci = draft.wallet.eci if draft.wallet else None
+        eci = wallet.eci if wallet else None
         data = CardData(pan=card.pan, card=known, cvv=card.cvv, cryptogram=card.cryptogram, eci=eci)
-        return self._order(merchant, draft, known), data, sealed
+        return data, sealed
 
     def _order(
         self,
         merchant: Merchant,
         draft: Draft,
-        card: Card,
+        card: Card | None,
         *,
         parent: int | None = None,
         relation: Relation | None = None,
@@ -318,7 +350,7 @@ class Orders:
             id=order,
             amount=draft.amount,
             lines=draft.lines,
-            payments=(payment,),
+            payments=(payment,) if card else (),
             reference=draft.reference,
             description=draft.description,
             segment=draft.segment,
@@ -328,6 +360,8 @@ class Orders:
             facts=draft.facts,
             parent=parent,
             relation=relation,
+            session=draft.session,
+            expires=draft.expires,
         )
 
     async def _stored(

@@ -55,6 +55,7 @@ ASKED_AFTER_S: Final = 5  # an answer may still be on its way
 ABSENT: Final = {Decline.ORIGINAL_NOT_FOUND, Decline.ORIGINAL_UNKNOWN, Decline.NOT_RECEIVED}
 TRIES_MAX: Final = 100  # times one step is decided anew; more callers than that wait on one order
 Choose = Callable[[Order], Command]
+Attach = Callable[[Order], Order]
 
 
 class Once(Record):
@@ -129,9 +130,14 @@ class Engine:
         *,
         once: Once | None = None,
         cards: tuple[SealedCard, ...] = (),
+        attach: Attach | None = None,
     ) -> tuple[Order, Operation]:
-        """The order with a new pending operation, durable."""
-        terms = await self.terms(merchant, order)
+        """The order with a new pending operation, durable.
+
+        `attach` makes of a stored order what the operation is about (it has a payment more), or
+        raises `Refused`.
+        """
+        terms = await self.terms(merchant, attach(order) if attach else order)
         key = None
         if once is not None:
             used = self.clock.now()
@@ -139,7 +145,8 @@ class Engine:
 
         def decide(order: Order) -> Change:
             command = choose(order)
-            begun, born = rules.begin(order, command, stamp=self.ids.next(), terms=terms)
+            known = attach(order) if attach else order
+            begun, born = rules.begin(known, command, stamp=self.ids.next(), terms=terms)
             payment, _ = rules.find(begun, born.id)
             demand(self.acquirer(merchant, payment.terminal), begun, born)
             return change(begun, born=(born,), cards=cards, key=key)
@@ -336,7 +343,10 @@ class Engine:
         return now if was.outcome is Outcome.PENDING else None
 
     async def commit(self, order: Order, decide: Callable[[Order], Change | None]) -> Change | None:
-        """Decide and commit, again and again while others come first; None: nothing to do."""
+        """Decide and commit, again and again while others come first; None: nothing to do.
+
+        `decide` may raise `Refused`; so does this where too many others come first.
+        """
         for _ in range(TRIES_MAX):
             made = decide(order)
             if made is None:

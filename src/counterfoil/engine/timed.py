@@ -54,12 +54,9 @@ async def expire(engine: Engine, errand: Errand) -> Worked:
 
     def decide(order: Order) -> Change | None:
         now = engine.clock.now()
-        if order.closed is not None or order.expires is None or order.expires > now:
-            return None
-        outcomes = {operation.outcome for operation in order.operations}
-        if Outcome.PENDING in outcomes:
+        if _waits(order):
             raise NotYetError("an operation has no answer")
-        if Outcome.APPROVED in outcomes:
+        if not rules.lapsed(order, now):
             return None
         return change(rejected(order, Code.SESSION_EXPIRED, now))
 

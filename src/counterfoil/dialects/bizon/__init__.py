@@ -12,6 +12,14 @@ dialect = Dialect(
     name="bizon",
     segments=("ping", "orders", "operations", "exchange_rates"),
     serve=serve,
-    settings=("arn", "trace_id", "card_expiration"),
+    settings=(
+        "arn",
+        "trace_id",
+        "card_expiration",
+        "static_link",
+        "page_retry",
+        "apple_pay",
+        "google_pay",
+    ),
     form=Notification(),
 )

@@ -24,6 +24,7 @@ from counterfoil.core.order import (
     Operation,
     Order,
     Outcome,
+    Payment,
     Statement,
 )
 from counterfoil.core.rules import Standing, standing
@@ -70,6 +71,7 @@ KINDS: Final[Mapping[Kind, str]] = {
 BRANDS: Final[Mapping[Brand, str]] = {
     brand: "mastercard" if brand is Brand.MAESTRO else brand.value for brand in Brand
 }
+UNROUTED: Final = frozenset({Standing.NEW, Standing.WAITING})  # no terminal is named yet
 DECIMALS: Final = 2
 SECOND_US: Final = 1_000_000
 BLOCKS: Final = frozenset(
@@ -232,7 +234,7 @@ def render_order(
         currency=order.amount.currency,
         custom_fields=dict(order.custom) if "custom_fields" in blocks else UNSET,
         description=order.description,
-        descriptor=(payment and payment.log and payment.descriptor) or UNSET,
+        descriptor=_descriptor(payment, now) or UNSET,
         failure_message=_failure(order, now) if now in FAILURES else UNSET,
         failure_type=FAILURES.get(now, UNSET),
         id=str(order.id),
@@ -370,6 +372,11 @@ def _issuer(card: Card | None) -> IssuerOut:
 def _secure3d(order: Order) -> Secure3dOut:
     wallet = order.payments[-1].wallet if order.payments else None
     return Secure3dOut(**(secure.shown(order) if wallet is None else tokens.members(wallet)))
+
+
+def _descriptor(payment: Payment | None, now: Standing) -> str | None:
+    """What the statement shows, once a terminal was asked."""
+    return payment.descriptor if payment and payment.log and now not in UNROUTED else None
 
 
 def _failure(order: Order, now: Standing) -> str:

@@ -8,7 +8,7 @@ import msgspec
 import structlog
 
 from counterfoil.core.declines import REASONS, Nature
-from counterfoil.core.errors import Refused
+from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Kind, Order, Outcome
 from counterfoil.core.ports import Listed
@@ -17,6 +17,7 @@ from counterfoil.core.rules import Command, Standing
 from counterfoil.dialects.bizon import queries, schema, secure, threeds, tokens
 from counterfoil.dialects.bizon.auth import caller
 from counterfoil.dialects.bizon.call import NOT_FOUND, Call, order_id
+from counterfoil.dialects.bizon.create import opened
 from counterfoil.dialects.bizon.errors import ERRORS, Failure, refused
 from counterfoil.dialects.bizon.render import (
     BASE,
@@ -35,13 +36,9 @@ from counterfoil.dialects.bizon.render import (
 from counterfoil.engine import wallets
 from counterfoil.engine.awaiting import form_of
 from counterfoil.engine.gateway import Gateway
+from counterfoil.engine.pages import Pages
 from counterfoil.engine.perform import Done
-from counterfoil.exchange import (
-    Exchange,
-    NoRouteError,
-    Reply,
-    Routes,
-)
+from counterfoil.exchange import Exchange, NoRouteError, Reply, Routes
 from counterfoil.exchange import Handler as Serve
 
 UNADDRESSED: Final = {401, NOT_FOUND}  # failures that name no order
@@ -68,7 +65,7 @@ async def ping(call: Call) -> Reply:
 
 async def show(call: Call) -> Reply:
     """GET /orders/:id."""
-    order = await call.gateway.store.load(call.merchant.id, call.order())
+    order = await Pages(call.gateway.orders).seen(call.merchant.id, call.order())
     return orders([order], call, call.blocks())
 
 
@@ -137,6 +134,14 @@ async def authorize(call: Call) -> Reply:
     reader.finish()
     assert card is not None
     return done(await call.gateway.orders.authorize(call.merchant, draft, card, once), call)
+
+
+async def create(call: Call) -> Reply:
+    """POST /orders/create: the order, and where its customer pays."""
+    made, where = await opened(call)
+    if made.order.closed is Code.CURRENCY_NOT_ENABLED:
+        return done(made, call)
+    return orders([made.order], call, FULL, headers={"Location": where})._replace(status=201)
 
 
 async def token_pay(call: Call) -> Reply:
@@ -321,6 +326,7 @@ def answer(body: object, headers: Mapping[str, str] | None = None) -> Reply:
 
 # fmt: off
 ROUTES: Final[Routes[Handler]] = Routes((
+    ("POST",     "/orders/create",           create),
     ("POST",     "/orders/authorize",        authorize),
     ("POST",     "/orders/credit",           credit),
     ("POST",     "/orders/token_pay",        token_pay),

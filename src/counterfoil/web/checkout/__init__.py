@@ -1,0 +1,1 @@
+"""The hosted payment page: what an order's customer sees and sends."""

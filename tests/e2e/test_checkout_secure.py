@@ -1,0 +1,97 @@
+"""A cardholder is sent to the card's bank and comes back: from our own page, in a real browser."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from tests.e2e.browser import Shop, chromium, create, shop, status, visit
+from tests.e2e.server import Server, serving
+
+CHALLENGED: Final = "4111111111111111"
+FRICTIONLESS: Final = "5555555555554444"
+METHOD: Final = "2201380000040013"
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("secure")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def there() -> Iterator[Shop]:
+    with shop() as found:
+        yield found
+
+
+def pay(page: Page, pan: str) -> None:
+    page.locator("#pan").press_sequentially(pan)
+    page.locator("#expiration_month").press_sequentially("12")
+    page.locator("#expiration_year").press_sequentially("39")
+    page.locator("#cvv").press_sequentially("333")
+    page.locator("#holder").fill("Ada Lovelace")
+    page.locator(".pay").click()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+@pytest.mark.parametrize(("button", "word"), [("#approve", "charged"), ("#decline", "rejected")])
+def test_the_bank_asks_and_the_browser_is_back_at_the_shop(
+    gateway: Server, browser: Browser, there: Shop, *, scripts: bool, button: str, word: str
+) -> None:
+    address = create(gateway.port, return_url=there.return_url, force3d=1, auto_charge=1)
+    name = f"secure-{word}{'' if scripts else '-plain'}"
+    with visit(browser, name, phone=True, java_script_enabled=scripts) as customer:
+        page = customer.page
+        page.goto(address)
+        pay(page, CHALLENGED)
+        if not scripts:
+            expect(page.locator("#form3d")).to_be_visible()
+            customer.picture("detour")
+            page.locator("#form3d .pay").click()
+        expect(page.locator(button)).to_be_visible()
+        assert status(gateway.port, address) == "prepared"
+        customer.picture("bank")
+        page.locator(f"{button} button, {button} input[type=submit]").click()
+        if not scripts:
+            for _ in range(2):
+                if page.locator("#thanks").count():
+                    break
+                again = page.locator("form button, form input[type=submit]")
+                if again.count():
+                    again.first.click()
+        expect(page.locator("#thanks")).to_be_visible()
+    assert status(gateway.port, address) == word
+
+
+@pytest.mark.parametrize("pan", [FRICTIONLESS, METHOD])
+def test_nobody_is_asked_where_the_bank_knows_enough(
+    gateway: Server, browser: Browser, there: Shop, pan: str
+) -> None:
+    address = create(gateway.port, return_url=there.return_url, force3d=1)
+    with visit(browser, "secure") as customer:
+        customer.page.goto(address)
+        pay(customer.page, pan)
+        expect(customer.page.locator("#thanks")).to_be_visible()
+    assert status(gateway.port, address) == "authorized"
+
+
+def test_a_challenge_that_was_left_is_shown_again(gateway: Server, browser: Browser) -> None:
+    address = create(gateway.port, force3d=1)
+    with visit(browser, "left") as customer:
+        page = customer.page
+        page.goto(address)
+        pay(page, CHALLENGED)
+        expect(page.locator("#approve")).to_be_visible()
+        page.goto(address)
+        expect(page.locator("#approve")).to_be_visible()
+        page.locator("#approve button, #approve input[type=submit]").click()
+        expect(page.locator("h1")).to_have_text("Payment accepted")
+    assert status(gateway.port, address) == "authorized"
+    gateway.verify()

@@ -1,0 +1,36 @@
+"""A page of every kind there is."""
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from counterfoil.core.money import Money
+from counterfoil.exchange import Reply
+from counterfoil.web.checkout import page
+from counterfoil.web.checkout.view import CardForm, Detour, Field, Flaw, Look, Message, News, Typed
+
+LOOK: Final = Look(
+    here="/pay/1.abc",
+    merchant="Books & <Sons>",
+    amount=Money(minor=999, currency="EUR"),
+    description='A "book" <script>alert(1)</script>',
+    order="A-1",
+    test=True,
+)
+FORM: Final = CardForm(look=LOOK, name="n", key="k", expires=1_768_512_600_000_000)
+
+
+def everything(look: Look = LOOK) -> list[Reply]:
+    """One page of every kind."""
+    form = replace(FORM, look=look)
+    flaws = tuple(Flaw(field=each, message=page.FLAWS["cvv"]) for each in Field)
+    notice = page.TELLINGS[News.DECLINED].text
+    fields = (("MD", "1"), ("PaReq", '"><script>'))
+    return [
+        page.card_form(form),
+        page.card_form(replace(form, flaws=flaws, typed=Typed(holder='"><b>', month="1"))),
+        page.card_form(replace(form, notice=notice, wallets=("apple_pay", "google_pay"))),
+        *[page.message(Message(look=look, news=news, back="http://shop/?a=1&b")) for news in News],
+        *[page.message(Message(look=look, news=news)) for news in News],
+        page.detour(Detour(look=look, action="https://acs/", method="POST", fields=fields)),
+    ]

@@ -4,10 +4,14 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from tests.engine.desk import Desk, open_desk
+from msgspec.structs import replace
+from tests.engine.desk import EUR, Desk, open_desk
 
 from counterfoil.core.callbacks import Callback, Receipt
-from counterfoil.core.timers import Due
+from counterfoil.core.change import change
+from counterfoil.core.errors import Code
+from counterfoil.core.order import Order
+from counterfoil.core.timers import Due, Timer
 from counterfoil.engine.audience import FRESH_US
 from counterfoil.engine.pump import LEASE_S, WIDTH
 from counterfoil.engine.turn import Turn
@@ -203,5 +207,68 @@ async def test_a_walk_waits_for_what_is_under_way() -> None:
     slow.open.set()
     await walking
     assert made(desk, 9) == 1
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_steady_nudges_of_one_lane_keep_no_other_waiting() -> None:
+    desk = await open_desk()
+    desk.pump.tick_ms = 30
+    await desk.listens()
+    running = asyncio.create_task(desk.pump.run())
+
+    async def nudge() -> None:
+        while True:
+            desk.pump.nudge([(1, 9)])
+            await asyncio.sleep(0.005)
+
+    nudging = asyncio.create_task(nudge())
+    await asyncio.sleep(0.05)
+    number = desk.ids.next()
+    order = Order(merchant=1, id=number, amount=EUR, expires=desk.clock.now())
+    timer = Timer(kind=Due.EXPIRE, subject=number, due=desk.clock.now())
+    desk.engine.nudge = lambda _: None
+    await desk.engine.commit(order, lambda o: replace(change(o), timers=(timer,)))
+    await until(lambda: desk.store._orders[1, number].closed is Code.SESSION_EXPIRED)
+    for task in (nudging, running):
+        task.cancel()
+    await asyncio.gather(nudging, running, return_exceptions=True)
+
+
+async def test_what_takes_longer_than_its_lease_is_not_begun_again_here() -> None:
+    desk = await open_desk()
+    desk.pump.tick_ms = 10
+    desk.carrier = slow = Slow()
+    desk.restart()
+    desk.pump.tick_ms = 10
+    await desk.listens()
+    running = asyncio.create_task(desk.pump.run())
+    await desk.authorize()
+    await until(lambda: slow.under_way.get("https://shop.example/9") == 1)
+    desk.clock.advance(LEASE_S + 1)
+    await asyncio.sleep(0.05)
+    slow.open.set()
+    await until(lambda: made(desk, 9) == 1)
+    assert max(slow.most.values()) == 1
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert Due.DELIVER not in await desk.timers()
+
+
+async def test_what_a_walk_that_was_broken_off_began_is_done_all_the_same() -> None:
+    desk = await open_desk()
+    desk.carrier = slow = Slow()
+    desk.restart()
+    desk.pump.tick_ms = 10
+    await desk.listens()
+    await desk.authorize()
+    walking = asyncio.create_task(desk.later(5))
+    await until(lambda: slow.under_way.get("https://shop.example/9") == 1)
+    walking.cancel()
+    await asyncio.gather(walking, return_exceptions=True)
+    slow.open.set()
+    running = asyncio.create_task(desk.pump.run())
+    desk.clock.advance(LEASE_S + 1)
+    await until(lambda: made(desk, 9) == 1)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

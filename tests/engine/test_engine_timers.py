@@ -316,3 +316,16 @@ async def test_a_question_that_cannot_be_noted_is_found_by_the_chore() -> None:
     await chore.work()
     await desk.pump.run_due()
     assert (await desk.last(order)).outcome is Outcome.FAILED
+
+
+async def test_a_charge_that_is_hindered_is_tried_again_and_not_dropped() -> None:
+    desk = await open_desk(charge_after_s=60)
+    order = (await desk.authorize()).order
+    acquirers = desk.engine.acquirers
+    desk.engine.acquirers = {}
+    await desk.later(61)
+    (waits,) = [e for e in await desk.store.timers(1, 10) if e.timer.kind is Due.CHARGE]
+    assert waits.why == "unknown_terminal"
+    desk.engine.acquirers = acquirers
+    await desk.later(10)
+    assert stands(await desk.now(order)) == {Bucket.CHARGED: 10_000}

@@ -16,11 +16,12 @@ from counterfoil.core.ports import Clock, Ids, Store
 from counterfoil.core.schedule import SECOND_US, Schedule
 from counterfoil.core.timers import Due, Errand, Settled, Want
 
-LEASE_S: Final = 25  # longer than any one handling; a dead worker's are taken over within 30 s
+LEASE_S: Final = 25  # a dead worker's timers are taken over within 30 s
 TICK_MS: Final = 1000  # how often it looks for what other processes have set
 GATHER_MS: Final = 10  # what is set within this time is taken together, and so recorded
 WIDTH: Final = 8  # timers of a lane at once
 Lane = tuple[int, int]  # merchant and lane
+Place = tuple[int, Due, int, int]  # merchant, kind, subject and lane: there is one timer of each
 
 
 class NotYetError(Exception):
@@ -53,7 +54,7 @@ def put_off(
     tries = errand.tries + 1
     pause = schedule.pause_us(tries, chance)
     if pause is None:
-        return park(errand, why, tries)
+        return park(errand, why, tries)._replace(hold_us=hold_us)
     settled = Settled(
         errand=errand,
         again=now + max(pause, hold_us),
@@ -70,6 +71,12 @@ def park(errand: Errand, why: str, tries: int) -> Worked:
     structlog.get_logger().error("a timer is parked", kind=timer.kind, of=timer.subject, why=why)
     settled = Settled(errand=errand, parked=True, since=timer.since, tries=tries, why=why)
     return Worked(settled, well=False)
+
+
+def place(errand: Errand) -> Place:
+    """Which timer it is."""
+    timer = errand.timer
+    return errand.merchant, timer.kind, timer.subject, timer.lane
 
 
 class Room:
@@ -103,7 +110,10 @@ class Pump:
         self._kinds = kinds
         self._lanes = lanes
         self._rooms: dict[Lane, Room] = {}
+        self._in_hand: set[Place] = set()  # till recorded: a lease that ends meanwhile is renewed
+        self._holder = ids.next()
         self._nudged: set[Lane] = set()
+        self._looked_s = 0.0  # when all lanes were looked at, by the loop's own time
         self._wake = asyncio.Event()
         self._finished: list[Worked] = []
         self._settling: asyncio.Task[None] | None = None
@@ -162,13 +172,17 @@ class Pump:
         return min((each for each in found if each is not None), default=None)
 
     async def _sweep(self) -> None:
-        """Look at the lanes that were nudged, or at all of them once a tick."""
+        """Look at the lanes that were nudged, and at all of them once a tick, nudged or not."""
+        loop = asyncio.get_running_loop()
+        tick_s = self._looked_s + self.tick_ms / 1000
         try:
-            async with asyncio.timeout(self.tick_ms / 1000):
+            async with asyncio.timeout_at(tick_s):
                 await self._wake.wait()
-            await asyncio.sleep(GATHER_MS / 1000)
+                await asyncio.sleep(GATHER_MS / 1000)
             lanes: Iterable[Lane] = self._nudged
         except TimeoutError:
+            self._looked_s = loop.time()
+            self._soon_settled()  # what a walk that was broken off has left
             lanes = await self._lanes()
         self._nudged = set()
         self._wake.clear()
@@ -189,7 +203,9 @@ class Pump:
         if not wants:
             return ()
         until = now + LEASE_S * SECOND_US
-        errands = await self._store.claim(wants, now=now, holder=self._ids.next(), until=until)
+        taken = await self._store.claim(wants, now=now, holder=self._holder, until=until)
+        errands = [errand for errand in taken if place(errand) not in self._in_hand]
+        self._in_hand.update(map(place, errands))
         for errand in errands:
             self._rooms[errand.merchant, errand.timer.lane].running += 1
         return errands
@@ -201,8 +217,12 @@ class Pump:
         except NotYetError as error:
             worked = self._later(errand, str(error))
         except Exception as error:  # noqa: BLE001 (an edge: one failure must not end the others)
-            structlog.get_logger().exception("a timer failed", timer=errand.timer.kind)
+            timer = errand.timer
+            structlog.get_logger().exception("a timer failed", kind=timer.kind, of=timer.subject)
             worked = self._later(errand, type(error).__name__)
+        except BaseException:  # we are being stopped: it is anybody's again when its lease ends
+            self._in_hand.discard(place(errand))
+            raise
         finally:
             room.running -= 1
         room.width = WIDTH if worked.well or errand.timer.lane == 0 else 1
@@ -214,7 +234,7 @@ class Pump:
         schedule = self._kinds[errand.timer.kind].schedule
         return put_off(errand, schedule, why, now=self._clock.now(), chance=self._ids.next())
 
-    def _soon_settled(self, _: asyncio.Task[None]) -> None:
+    def _soon_settled(self, _: asyncio.Task[None] | None = None) -> None:
         if self._finished and (self._settling is None or self._settling.done()):
             self._settling = asyncio.create_task(self._settle_all())
             self._tasks.add(self._settling)
@@ -235,5 +255,8 @@ class Pump:
             return
         settled = [worked.settled for worked in finished]
         attempts = [attempt for worked in finished for attempt in worked.attempts]
-        await self._store.settle(settled, attempts)
+        try:
+            await self._store.settle(settled, attempts)
+        finally:
+            self._in_hand.difference_update(place(each.errand) for each in settled)
         self.nudge({(each.errand.merchant, each.errand.timer.lane) for each in settled})

@@ -26,7 +26,14 @@ ASKING: Final = Schedule(  # for a minute, a quarter of an hour, a day and three
     pauses_s=(5,) * 12 + (30,) * 28 + (600,) * 138 + (3600,) * 72
 )
 TRYING: Final = Schedule(pauses_s=(5, 30, 60, 300, 900, 3600) + (6 * 3600,) * 12)
-PASSING: Final = frozenset({Code.BUSY, Code.STORE_UNAVAILABLE})
+
+# Refused so, there is nothing left to do. Whatever else hinders it may pass, or be put right.
+MOOT: Final = frozenset(
+    {
+        *(Code.ORDER_CLOSED, Code.WRONG_STATE, Code.NOT_AUTHORIZED, Code.EXCEEDS_AUTHORIZED),
+        *(Code.NOTHING_TO_REVERSE, Code.NOT_SUPPORTED),
+    }
+)
 HELD: Final = frozenset({Standing.AUTHORIZED})
 
 
@@ -114,12 +121,12 @@ async def _act(
     order: int,
     choose: Callable[[Merchant, Order], Command],
 ) -> Worked:
-    """One operation; refused where it no longer makes sense, and then there is nothing to do."""
+    """One operation, unless it no longer makes sense; raises `NotYetError` with the code."""
     merchant = await _merchant(engine, errand)
     try:
         await engine.perform(merchant, order, partial(choose, merchant))
     except Refused as refusal:
-        if refusal.code in PASSING:
+        if refusal.code not in MOOT:
             raise NotYetError(refusal.code) from refusal
     return Worked(Settled(errand=errand))
 

@@ -104,6 +104,22 @@ class TimedStore:
         query = queries.put(t.endpoints)
         await self._alter(lambda connection: connection.execute(query.sql, row))
 
+    async def alter_endpoint(
+        self, merchant: int, endpoint: int, alter: Callable[[Endpoint], Endpoint]
+    ) -> Endpoint | None:
+        find, put = agenda.endpoints(), queries.put(t.endpoints)
+
+        def work(connection: apsw.Connection) -> Endpoint | None:
+            found = connection.execute(find.sql, find.bind(merchant=merchant)).fetchall()
+            for each in map(rows.read_endpoint, found):
+                if each.id == endpoint:
+                    made = alter(each)
+                    connection.execute(put.sql, (merchant, endpoint, rows.body(made)))
+                    return made
+            return None
+
+        return await self._alter(work)
+
     async def remove_endpoint(self, merchant: int, endpoint: int) -> None:
         forget, empty = agenda.remove_endpoint(), agenda.empty_lane()
 

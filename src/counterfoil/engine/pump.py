@@ -19,6 +19,9 @@ from counterfoil.core.timers import Due, Errand, Settled, Want
 LEASE_S: Final = 25  # a dead worker's timers are taken over within 30 s
 TICK_MS: Final = 1000  # how often it looks for what other processes have set
 GATHER_MS: Final = 10  # what is set within this time is taken together, and so recorded
+PORTION: Final = 200  # lanes looked at in one go
+SELDOM: Final = 20  # times as long as looking at all lanes took, until they are looked at again
+TICK_MAX_S: Final = 5  # but no longer: what a dead worker held is to be found within 30 s
 WIDTH: Final = 8  # timers of a lane at once
 Lane = tuple[int, int]  # merchant and lane
 Place = tuple[int, Due, int, int]  # merchant, kind, subject and lane: there is one timer of each
@@ -113,7 +116,7 @@ class Pump:
         self._in_hand: set[Place] = set()  # till recorded: a lease that ends meanwhile is renewed
         self._holder = ids.next()
         self._nudged: set[Lane] = set()
-        self._looked_s = 0.0  # when all lanes were looked at, by the loop's own time
+        self._tick_s = 0.0  # when all lanes are looked at next, by the loop's own time
         self._wake = asyncio.Event()
         self._finished: list[Worked] = []
         self._settling: asyncio.Task[None] | None = None
@@ -173,20 +176,31 @@ class Pump:
 
     async def _sweep(self) -> None:
         """Look at the lanes that were nudged, and at all of them once a tick, nudged or not."""
-        loop = asyncio.get_running_loop()
-        tick_s = self._looked_s + self.tick_ms / 1000
         try:
-            async with asyncio.timeout_at(tick_s):
+            async with asyncio.timeout_at(self._tick_s):
                 await self._wake.wait()
                 await asyncio.sleep(GATHER_MS / 1000)
-            lanes: Iterable[Lane] = self._nudged
         except TimeoutError:
-            self._looked_s = loop.time()
-            self._soon_settled()  # what a walk that was broken off has left
-            lanes = await self._lanes()
-        self._nudged = set()
+            await self._look_at_all()
+            return
+        lanes, self._nudged = self._nudged, set()
         self._wake.clear()
-        for errand in await self._claim(lanes):
+        self._begin(await self._claim(lanes))
+
+    async def _look_at_all(self) -> None:
+        """Look at every lane, a portion at a time; where they are many, more seldom."""
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        self._soon_settled()  # what a walk that was broken off has left
+        lanes = list(await self._lanes())
+        for start in range(0, len(lanes), PORTION):
+            self._begin(await self._claim(lanes[start : start + PORTION]))
+            await asyncio.sleep(0)  # payments go in between
+        pause_s = min((loop.time() - began_s) * SELDOM, TICK_MAX_S)
+        self._tick_s = loop.time() + max(pause_s, self.tick_ms / 1000)
+
+    def _begin(self, errands: Sequence[Errand]) -> None:
+        for errand in errands:
             task = asyncio.create_task(self._handle(errand))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

@@ -22,6 +22,7 @@ def bench(  # noqa: PLR0913 (each is a documented option)
     folder: Path | None = None,
     memory: bool = False,
     scale: int = 0,
+    callbacks: bool = False,
     json: Json = False,
 ) -> int:
     """Load a real server over loopback, and a bare one that does the same work on disk.
@@ -45,6 +46,8 @@ def bench(  # noqa: PLR0913 (each is a documented option)
         Measure resident memory over 200,000 orders instead.
     scale
         Compare rates with so many orders stored with those at 10,000 instead.
+    callbacks
+        Measure what hanging addresses cost the others, and callbacks the payments, instead.
     """
     usual = Options()
     return run(
@@ -57,5 +60,6 @@ def bench(  # noqa: PLR0913 (each is a documented option)
             as_json=json,
             memory=memory,
             scale=scale,
+            callbacks=callbacks,
         )
     )

@@ -21,7 +21,7 @@ TICK_MS: Final = 1000  # how often it looks for what other processes have set
 GATHER_MS: Final = 10  # what is set within this time is taken together, and so recorded
 PORTION: Final = 200  # lanes looked at in one go
 SELDOM: Final = 20  # times as long as looking at all lanes took, until they are looked at again
-TICK_MAX_S: Final = 5  # but no longer: what a dead worker held is to be found within 30 s
+TICK_MAX_MS: Final = 5000  # but no longer: what a dead worker held is to be found within 30 s
 WIDTH: Final = 8  # timers of a lane at once
 Lane = tuple[int, int]  # merchant and lane
 Place = tuple[int, Due, int, int]  # merchant, kind, subject and lane: there is one timer of each
@@ -82,6 +82,11 @@ def place(errand: Errand) -> Place:
     return errand.merchant, timer.kind, timer.subject, timer.lane
 
 
+def loop_ms() -> int:
+    """The running loop's own time, which no sandbox moves."""
+    return int(asyncio.get_running_loop().time() * 1000)
+
+
 class Room:
     """How much of a lane is under way, how much may be, and until when it is left alone."""
 
@@ -116,7 +121,7 @@ class Pump:
         self._in_hand: set[Place] = set()  # till recorded: a lease that ends meanwhile is renewed
         self._holder = ids.next()
         self._nudged: set[Lane] = set()
-        self._tick_s = 0.0  # when all lanes are looked at next, by the loop's own time
+        self._tick_at_ms = 0  # when all lanes are looked at next, by the loop's own time
         self._wake = asyncio.Event()
         self._finished: list[Worked] = []
         self._settling: asyncio.Task[None] | None = None
@@ -177,7 +182,7 @@ class Pump:
     async def _sweep(self) -> None:
         """Look at the lanes that were nudged, and at all of them once a tick, nudged or not."""
         try:
-            async with asyncio.timeout_at(self._tick_s):
+            async with asyncio.timeout_at(self._tick_at_ms / 1000):
                 await self._wake.wait()
                 await asyncio.sleep(GATHER_MS / 1000)
         except TimeoutError:
@@ -189,15 +194,14 @@ class Pump:
 
     async def _look_at_all(self) -> None:
         """Look at every lane, a portion at a time; where they are many, more seldom."""
-        loop = asyncio.get_running_loop()
-        began_s = loop.time()
+        began_ms = loop_ms()
         self._soon_settled()  # what a walk that was broken off has left
         lanes = list(await self._lanes())
         for start in range(0, len(lanes), PORTION):
             self._begin(await self._claim(lanes[start : start + PORTION]))
             await asyncio.sleep(0)  # payments go in between
-        pause_s = min((loop.time() - began_s) * SELDOM, TICK_MAX_S)
-        self._tick_s = loop.time() + max(pause_s, self.tick_ms / 1000)
+        pause_ms = min((loop_ms() - began_ms) * SELDOM, TICK_MAX_MS)
+        self._tick_at_ms = loop_ms() + max(pause_ms, self.tick_ms)
 
     def _begin(self, errands: Sequence[Errand]) -> None:
         for errand in errands:

@@ -3,9 +3,11 @@
 import asyncio
 from pathlib import Path
 
+from msgspec.structs import replace
 from tests.cli.conftest import Run
 
 from counterfoil.config import Settings
+from counterfoil.core.merchant import Terminal
 from counterfoil.core.timers import Due, Settled, Timer, Want
 from counterfoil.wiring import parts
 
@@ -38,3 +40,19 @@ def test_what_was_given_up_is_listed_and_tried_again(seeded: Run, database: Path
     assert [(each["kind"], each["tries"]) for each in rows] == [("charge", 0), ("release", 0)]
     assert seeded("timers", "list", "--merchant", "1", "--first", "1", "--json").rows == rows[:1]
     assert seeded("timers", "list", "--merchant", "9").fault.endswith("there is no merchant 9")
+
+
+def test_the_clock_of_real_terminals_is_not_moved(seeded: Run, database: Path) -> None:
+    assert seeded("sandbox", "advance", "1h").status == 0
+
+    async def act() -> None:
+        async with parts(Settings(database=f"sqlite:///{database}")) as made:
+            merchant = await made.store.merchant(1)
+            assert merchant is not None
+            terminals = (Terminal(name="REAL", connector="iso8583"), *merchant.terminals)
+            await made.store.save_merchant(replace(merchant, terminals=terminals))
+
+    asyncio.run(act())
+    before = seeded("sandbox", "clock").out[:13]
+    assert seeded("sandbox", "advance", "99h").fault.endswith("no sandbox: terminals use iso8583")
+    assert seeded("sandbox", "clock").out[:13] == before

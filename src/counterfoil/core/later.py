@@ -11,6 +11,7 @@ from typing import Final
 from counterfoil.core.card import Brand
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Kind, Operation, Order, Outcome, Payment
+from counterfoil.core.rules import find
 from counterfoil.core.schedule import SECOND_US
 from counterfoil.core.timers import Due, Timer
 
@@ -28,8 +29,8 @@ def timers_after(merchant: Merchant, order: Order, closed: Operation) -> tuple[T
     found: tuple[Timer, ...] = ()
     if merchant.charge_after_s is not None and not closed.charge_next:
         due = closed.closed + merchant.charge_after_s * SECOND_US
-        found += (Timer(kind=Due.CHARGE, subject=order.id, due=due),)
-    days = life_days(merchant, order.payments[-1])
+        found += (Timer(kind=Due.CHARGE, subject=closed.id, due=due, since=order.id),)
+    days = life_days(merchant, find(order, closed.id)[0])
     if days:
         due = closed.closed + days * DAY_S * SECOND_US
         found += (Timer(kind=Due.RELEASE, subject=closed.id, due=due, since=order.id),)

@@ -11,9 +11,9 @@ from counterfoil.core import rules
 from counterfoil.core.change import Change, change, rejected
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
-from counterfoil.core.order import Kind, Order, Outcome
+from counterfoil.core.order import Kind, Operation, Order, Outcome
 from counterfoil.core.ports import Listed
-from counterfoil.core.rules import Command, Standing
+from counterfoil.core.rules import Command
 from counterfoil.core.schedule import Schedule
 from counterfoil.core.timers import Due, Errand, Settled
 from counterfoil.engine import awaiting, pump
@@ -34,7 +34,6 @@ MOOT: Final = frozenset(
         *(Code.NOTHING_TO_REVERSE, Code.NOT_SUPPORTED),
     }
 )
-HELD: Final = frozenset({Standing.AUTHORIZED})
 
 
 def kinds(engine: Engine, desk: Desk) -> Mapping[Due, pump.Kind]:
@@ -73,14 +72,18 @@ async def expire(engine: Engine, errand: Errand) -> Worked:
 
 
 async def charge(engine: Engine, errand: Errand) -> Worked:
-    """Charge what is still authorized, whole, as it was arranged."""
+    """Charge what is still authorized of a payment of which nothing was charged."""
 
     def choose(merchant: Merchant, order: Order) -> Command:
+        payment = rules.find(order, errand.timer.subject)[0]
         if _waits(order):
             raise NotYetError("an operation has no answer")
-        return Command(kind=Kind.CHARGE, final=not merchant.multiple_charges, allowed=HELD)
+        if any(each.kind is Kind.CHARGE and stands(each) for each in payment.log):
+            raise Refused(Code.WRONG_STATE, operation=Kind.CHARGE, standing=rules.standing(order))
+        final = not merchant.multiple_charges
+        return Command(kind=Kind.CHARGE, payment=payment.id, final=final)
 
-    return await _act(engine, errand, errand.timer.subject, choose)
+    return await _act(engine, errand, errand.timer.since, choose)
 
 
 async def release(engine: Engine, errand: Errand) -> Worked:
@@ -136,6 +139,11 @@ async def _merchant(engine: Engine, errand: Errand) -> Merchant:
     if merchant is None:
         raise NotYetError("the merchant is gone")
     return merchant
+
+
+def stands(operation: Operation) -> bool:
+    """Whether the acquirer has approved it."""
+    return operation.outcome is Outcome.APPROVED
 
 
 def _waits(order: Order) -> bool:

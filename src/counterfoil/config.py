@@ -49,7 +49,7 @@ class Settings(Record):
     sandbox_latency_ms: int = 0
     sandbox_late_ms: int = 30_000
     callbacks_allow: str = ""
-    callbacks_busy: int = 50
+    callbacks_busy: int = 30
     connectors: str = ""
     log_level: str = "info"
 

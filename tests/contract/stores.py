@@ -1,10 +1,12 @@
 """The stores under contract, and the orders that are put into them."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from msgspec.structs import replace
+from tests.cluster import shared
 
 from counterfoil.core import rules
 from counterfoil.core.answers import Approved, Declined, Verdict
@@ -28,6 +30,7 @@ from counterfoil.core.ports import Committed, Store
 from counterfoil.core.pricing import Terms
 from counterfoil.core.rates import Rate
 from counterfoil.core.wallets import Form, Wallet, WalletUse
+from counterfoil.store import postgres
 from counterfoil.store.sqlite import open_store
 from counterfoil.testing import FakeClock, MemoryStore, SerialIds, decline
 
@@ -46,8 +49,24 @@ async def open_sqlite(folder: Path) -> Store:
     return await open_store(folder / "counterfoil.db")
 
 
-OPENERS: Final[dict[str, Opener]] = {"memory": open_memory, "sqlite": open_sqlite}
-DURABLE: Final[dict[str, Opener]] = {"sqlite": open_sqlite}
+async def open_postgres(folder: Path) -> Store:
+    cluster = await asyncio.to_thread(shared)
+    return await postgres.open_store(await cluster.database(folder))
+
+
+async def open_alone(folder: Path) -> Store:
+    """The same with each batch kept to one merchant, and nothing prepared."""
+    cluster = await asyncio.to_thread(shared)
+    options = postgres.Options(alone=True, pooled=True)
+    return await postgres.open_store(await cluster.database(folder), options)
+
+
+DURABLE: Final[dict[str, Opener]] = {
+    "sqlite": open_sqlite,
+    "postgres": open_postgres,
+    "postgres-alone": open_alone,
+}
+OPENERS: Final[dict[str, Opener]] = {"memory": open_memory, **DURABLE}
 
 
 class Till:

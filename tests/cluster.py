@@ -108,7 +108,12 @@ class Cluster:
         known = {each.pw_name: each for each in pwd.getpwall()}
         user = next(known[name] for name in USERS if name in known)
         os.chown(self.folder, user.pw_uid, user.pw_gid)
-        return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": [], "cwd": str(self.folder)}
+        return {
+            "user": user.pw_uid,
+            "group": user.pw_gid,
+            "extra_groups": [],
+            "cwd": str(self.folder),
+        }
 
     def _wait(self) -> None:
         async def ask() -> bool:

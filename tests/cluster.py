@@ -40,6 +40,7 @@ class Cluster:
         self._settings = settings
         self._kept: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
+        self._user, self._group = whose(self.folder)
         atexit.register(self.remove)
         self._run("initdb", "-D", str(self.place), "-U", "counterfoil", "-A", "trust", "-E", "UTF8")
         self.start()
@@ -60,8 +61,14 @@ class Cluster:
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [binary("postgres"), "-D", str(self.place), *words],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self._whose(),
-            )  # fmt: skip
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                user=self._user,
+                group=self._group,
+                extra_groups=[] if self._user else None,
+            )
         self._wait()
 
     def stop(self, how: int = signal.SIGINT) -> None:
@@ -130,6 +137,16 @@ class Cluster:
             assert self._process.poll() is None, said
             assert time.monotonic() - began < START_S, said
             time.sleep(0.05)
+
+
+def whose(folder: Path) -> tuple[int | None, int | None]:
+    """As whom a server runs, and owns the folder: as ourselves, unless that is root."""
+    if os.geteuid() != 0:
+        return None, None
+    known = {each.pw_name: each for each in pwd.getpwall()}
+    user = next(known[name] for name in USERS if name in known)
+    os.chown(folder, user.pw_uid, user.pw_gid)
+    return user.pw_uid, user.pw_gid
 
 
 def binary(name: str) -> str:

@@ -31,6 +31,7 @@ from counterfoil.core.pricing import Terms
 from counterfoil.core.rates import Rate
 from counterfoil.core.wallets import Form, Wallet, WalletUse
 from counterfoil.store import postgres
+from counterfoil.store.link import Options
 from counterfoil.store.sqlite import open_store
 from counterfoil.testing import FakeClock, MemoryStore, SerialIds, decline
 
@@ -57,7 +58,7 @@ async def open_postgres(folder: Path) -> Store:
 async def open_alone(folder: Path) -> Store:
     """The same with each batch kept to one merchant, and nothing prepared."""
     cluster = await asyncio.to_thread(shared)
-    options = postgres.Options(alone=True, pooled=True)
+    options = Options(alone=True, pooled=True)
     return await postgres.open_store(await cluster.database(folder), options)
 
 

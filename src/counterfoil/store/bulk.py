@@ -34,8 +34,10 @@ from sqlalchemy.sql.selectable import FromClause
 from sqlalchemy.types import TypeEngine
 
 from counterfoil.core.ports import FILTERS
+from counterfoil.store import agenda
 from counterfoil.store import tables as t
 from counterfoil.store.queries import Query
+from counterfoil.store.rows import Row
 
 DIALECT: Final = asyncpg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own
 BOUNDED: Final = re.compile(r"VARCHAR(\(\d+\))?")
@@ -45,7 +47,7 @@ ADDED: Final[Mapping[str, Table]] = {
     each.name: each
     for each in (
         *(t.orders, t.texts, t.operations, t.cards),
-        *(t.postings, t.notices, t.keys, t.issuers),
+        *(t.postings, t.notices, t.keys, t.issuers, t.timers),
     )
 }
 FREE: Final = (t.orders.name, t.texts.name, t.keys.name, t.issuers.name)  # texts of callers
@@ -113,6 +115,20 @@ def put(table: Table) -> Query:
 
 
 @cache
+def add(table: Table) -> Query:
+    """Insert rows."""
+    return text(_insert(table, _rows(table.name, {each.name: each.type for each in table.c})))
+
+
+@cache
+def plant_new() -> Query:
+    """Set timers of the merchant in the parameter `merchant`, unless they are there."""
+    v = _rows(t.timers.name, _less(SHAPES[t.timers.name], one=True))
+    own = select(_merchant(v, one=True), *v.c)
+    return text(insert(t.timers).from_select(list(t.timers.c), own).on_conflict_do_nothing())
+
+
+@cache
 def used_keys(*, one: bool) -> Query:
     """Which idempotency keys have been used; as a part of two columns, `keys`."""
     k = t.keys
@@ -130,9 +146,14 @@ def loads() -> Query:
     return text(select(o.c.merchant_id, o.c.id, o.c.body).join_from(v, o, mine))
 
 
-def arrays(rows: Sequence[Sequence[object]], width: int) -> list[Sequence[object]]:
+def arrays(rows: Sequence[Row], width: int) -> list[Sequence[object]]:
     """Rows as columns."""
     return list(zip(*rows, strict=True)) if rows else [()] * width
+
+
+def each_once(rows: Sequence[Row], width: int) -> list[Row]:
+    """The rows, of those with one key (so many columns) the last: no statement takes two."""
+    return list({row[:width]: row for row in rows}.values())
 
 
 def in_order(query: Query, columns: Sequence[Sequence[object]], **named: object) -> list[object]:
@@ -158,6 +179,8 @@ def _insert(
     own: list[ColumnElement[Any]] = [_merchant(v, one=True)] if one else []
     given = [cast(c, table.c[c.name].type) if c.name in LISTS else c for c in v.c]
     made = insert(table).from_select(list(table.c), select(*own, *given))
+    if table is t.timers:
+        return agenda.touched(made)
     if seen:
         return made.on_conflict_do_nothing()
     if not replace:

@@ -13,7 +13,7 @@ import asyncpg
 from counterfoil.core.change import Change
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.ports import Committed, projection
-from counterfoil.store import batch, bulk, queries, rows, search
+from counterfoil.store import agenda, batch, bulk, queries, rows, search
 from counterfoil.store import tables as t
 from counterfoil.store.lanes import Verdict
 from counterfoil.store.link import AGAIN, Connection, Link, escaped, given
@@ -151,6 +151,7 @@ class Commits:
                 parts[table.name] = found
         parts[bulk.ADVANCE] = [_advance_row(each) for each in changes if each.expects]
         parts[bulk.CLOSE] = batch.closed(changes)
+        parts[t.timers.name] = bulk.each_once(batch.timers(changes), len(agenda.KEY))
         filed = [each.order for each in changes if each.refiled or not each.expects]
         parts[t.texts.name] = [text for each in filed if (text := search.text_row(each))]
         parts[t.issuers.name] = [

@@ -14,7 +14,6 @@ from counterfoil.core.errors import Code, Refused
 from counterfoil.core.ports import Committed
 from counterfoil.store.batch import Mark, Sifted, marks_of
 
-
 BATCH_MAX: Final = 128  # changes in one statement; more would only make the first of them wait
 Verdict: TypeAlias = Committed | Exception
 Waiting: TypeAlias = tuple[Change, "asyncio.Future[Committed]"]

@@ -15,7 +15,9 @@ import asyncpg
 
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.record import Record
+from counterfoil.store.bulk import text
 from counterfoil.store.migrate import StoreError
+from counterfoil.store.queries import Query
 
 Connection: TypeAlias = Any  # asyncpg's proxy of a pool's connection; it has no types
 LOST: Final = (
@@ -142,18 +144,18 @@ def unusable(url: str, error: object) -> StoreError:
     return StoreError(f"the database {shown} cannot be used: {error or type(error).__name__}")
 
 
-def escaped(text: str) -> str:
+def escaped(value: str) -> str:
     """The text as PostgreSQL can hold it: it knows no NUL."""
-    if "\0" not in text and ESCAPE not in text:
-        return text
-    return text.replace(ESCAPE, ESCAPE * 2).replace("\0", f"{ESCAPE}0")
+    if "\0" not in value and ESCAPE not in value:
+        return value
+    return value.replace(ESCAPE, ESCAPE * 2).replace("\0", f"{ESCAPE}0")
 
 
-def plain(text: str) -> str:
+def plain(value: str) -> str:
     """The text that was escaped."""
-    if ESCAPE not in text:
-        return text
-    parts = text.split(ESCAPE * 2)
+    if ESCAPE not in value:
+        return value
+    parts = value.split(ESCAPE * 2)
     return ESCAPE.join(part.replace(f"{ESCAPE}0", "\0") for part in parts)
 
 
@@ -169,3 +171,10 @@ def given(value: object) -> object:
 def row(found: Sequence[Any]) -> tuple[Any, ...]:
     """A row with its texts as they were given."""
     return tuple(plain(value) if isinstance(value, str) else value for value in found)
+
+
+async def read(connection: Connection, query: Query, **named: object) -> list[tuple[Any, ...]]:
+    """The rows of a statement on that connection."""
+    compiled = text(query.source)
+    bound = compiled.bind(**{name: given(value) for name, value in named.items()})
+    return [row(each) for each in await connection.fetch(compiled.sql, *bound)]

@@ -7,7 +7,7 @@ advisory lock or `LISTEN`, and `merchant_id` in every statement: what that is fo
 `docs/scale.md`.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -30,8 +30,18 @@ from counterfoil.core.rates import Rate
 from counterfoil.store import bulk, lists, migrate, queries, rows, search
 from counterfoil.store import tables as t
 from counterfoil.store.commits import Commits
+from counterfoil.store.errands import ErrandStore
 from counterfoil.store.lanes import Lanes
-from counterfoil.store.link import Connection, Link, Options, connect, given, row, unusable
+from counterfoil.store.link import (
+    Connection,
+    Link,
+    Options,
+    connect,
+    given,
+    read,
+    row,
+    unusable,
+)
 from counterfoil.store.migrate import StoreError
 from counterfoil.store.queries import Query
 from counterfoil.store.rows import Row
@@ -103,7 +113,7 @@ async def _step(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-class PostgresStore:
+class PostgresStore(ErrandStore):
     """Implements `core.ports.Store`; each method is described there."""
 
     def __init__(self, link: Link) -> None:
@@ -166,12 +176,12 @@ class PostgresStore:
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             whose = {"merchant": merchant, "after": after, "limit": limit}
-            run = await _read(connection, queries.order_rows(), **whose)
+            run = await read(connection, queries.order_rows(), **whose)
             if not run:
                 return []
             span = {"merchant": merchant, "first": run[0][1], "last": run[-1][1]}
-            operations = await _read(connection, queries.operation_rows(), **span)
-            postings = await _read(connection, queries.posting_rows(), **span)
+            operations = await read(connection, queries.operation_rows(), **span)
+            postings = await read(connection, queries.posting_rows(), **span)
         return lists.laid_out(run, operations, postings)
 
     async def strays(self, merchant: int, limit: int) -> Sequence[tuple[int, int | None]]:
@@ -217,20 +227,23 @@ class PostgresStore:
         return await self._all(queries.rates_on(), rows.read_rate, day=day)
 
     async def save_rates(self, rates: Sequence[Rate]) -> None:
-        latest = {(each.day, each.source, each.target): each.rate for each in rates}
-        await self._put(t.rates, [(*key, rate) for key, rate in latest.items()])
+        given = [(each.day, each.source, each.target, each.rate) for each in rates]
+        await self._put(t.rates, bulk.each_once(given, 3))
 
     async def data_keys(self) -> Sequence[DataKey]:
         return await self._all(queries.everything(t.data_keys), rows.read_data_key)
 
     async def found_vault(self, keys: Sequence[DataKey]) -> Sequence[DataKey]:
         every = queries.everything(t.data_keys)
-        async with self._link.connection() as connection, connection.transaction():
+
+        async def work(connection: Connection) -> list[Row]:
             await connection.execute("LOCK TABLE data_keys IN ACCESS EXCLUSIVE MODE")
-            if not await _read(connection, every):
+            if not await read(connection, every):
                 new = [(key.id, key.wrapped, key.active) for key in keys]
                 await connection.execute(bulk.put(t.data_keys).sql, *bulk.arrays(new, 3))
-            return [rows.read_data_key(each) for each in await _read(connection, every)]
+            return await read(connection, every)
+
+        return [rows.read_data_key(each) for each in await self._alter(work)]
 
     async def save_data_key(self, key: DataKey) -> None:
         await self._put(t.data_keys, [(key.id, key.wrapped, key.active)])
@@ -265,11 +278,20 @@ class PostgresStore:
         bound = compiled.bind(**{name: given(value) for name, value in named.items()})
         return await self._link.fetch(compiled.sql, bound)
 
-    async def _all(self, query: Query, read: Callable[[Row], Read], **named: object) -> list[Read]:
-        return [read(row(each)) for each in await self._fetch(query, **named)]
+    async def _alter(self, work: Callable[[Connection], Awaitable[Read]]) -> Read:
+        """The result of work on a connection, in a transaction of its own."""
+        async with self._link.connection() as connection, connection.transaction():
+            return await work(connection)
 
-    async def _one(self, query: Query, read: Callable[[Row], Read], **named: object) -> Read | None:
-        found = await self._all(query, read, **named)
+    async def _all(
+        self, query: Query, reading: Callable[[Row], Read], **named: object
+    ) -> list[Read]:
+        return [reading(row(each)) for each in await self._fetch(query, **named)]
+
+    async def _one(
+        self, query: Query, reading: Callable[[Row], Read], **named: object
+    ) -> Read | None:
+        found = await self._all(query, reading, **named)
         return found[0] if found else None
 
     async def _put(self, table: Any, found: Sequence[Row]) -> None:
@@ -298,12 +320,6 @@ class PostgresStore:
             return found
         shape = search.looked_up(parts, rest, upwards=upwards)
         return await self._fetch(shape, grams=numbers, **named)
-
-
-async def _read(connection: Connection, query: Query, **named: object) -> list[Row]:
-    compiled = bulk.text(query.source)
-    found = await connection.fetch(compiled.sql, *compiled.bind(**named))
-    return [row(each) for each in found]
 
 
 def _marks(filters: lists.Filters) -> dict[str, object]:

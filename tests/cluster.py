@@ -105,22 +105,14 @@ class Cluster:
 
     def _run(self, *words: str) -> None:
         subprocess.run(
-            [binary(words[0]), *words[1:]], check=True, stdout=subprocess.DEVNULL, **self._whose()
+            [binary(words[0]), *words[1:]],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd=self.folder,
+            user=self._user,
+            group=self._group,
+            extra_groups=[] if self._user else None,
         )
-
-    def _whose(self) -> dict[str, str | int | list[str]]:
-        """As whom it runs: ourselves, unless that is root."""
-        if os.geteuid() != 0:
-            return {}
-        known = {each.pw_name: each for each in pwd.getpwall()}
-        user = next(known[name] for name in USERS if name in known)
-        os.chown(self.folder, user.pw_uid, user.pw_gid)
-        return {
-            "user": user.pw_uid,
-            "group": user.pw_gid,
-            "extra_groups": [],
-            "cwd": str(self.folder),
-        }
 
     def _wait(self) -> None:
         async def ask() -> bool:

@@ -31,7 +31,7 @@ from counterfoil.core.pricing import Terms
 from counterfoil.core.rates import Rate
 from counterfoil.core.wallets import Form, Wallet, WalletUse
 from counterfoil.store import postgres
-from counterfoil.store.link import Options
+from counterfoil.store.options import Options
 from counterfoil.store.sqlite import open_store
 from counterfoil.testing import FakeClock, MemoryStore, SerialIds, decline
 

@@ -57,7 +57,7 @@ def add(  # noqa: PLR0913 (each is a documented option)
     descriptor
         What cardholders read on their statement.
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
     check_login(login)
     made = Merchant(
@@ -96,7 +96,7 @@ def list_(*, database: str | None = None, json: Json = False) -> None:
     Parameters
     ----------
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
 
     async def act(store: Store) -> list[Merchant]:
@@ -126,7 +126,7 @@ def show_(number: int, *, database: str | None = None) -> None:
     number
         The merchant's id.
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
 
     async def act(store: Store) -> object:
@@ -154,7 +154,7 @@ def set_(
     number
         The merchant's id.
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
 
     async def act(store: Store) -> Merchant:

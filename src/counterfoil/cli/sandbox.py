@@ -34,10 +34,10 @@ def clock(*, database: str | None = None) -> None:
     Parameters
     ----------
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
     settings = from_environment(database=database)
-    print(_now(SystemClock(clock_file(settings.path))))
+    print(_now(SystemClock(clock_file(settings.beside))))
 
 
 @sandbox.command
@@ -54,12 +54,12 @@ def advance(by: str, *, database: str | None = None) -> None:
     by
         90, 30m, 48h or 2d.
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
     settings = from_environment(database=database)
-    if settings.path.exists():
+    if not settings.embedded or settings.path.exists():
         within(database, _refuse_real)
-    clock = SystemClock(clock_file(settings.path))
+    clock = SystemClock(clock_file(settings.beside))
     clock.advance(seconds(by))
     clock.look()
     print(_now(clock))
@@ -81,14 +81,14 @@ def book(
     totals
         Approved minor units by the reference they go back to, and kind.
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
     if last < 0:
         raise SettingsError(f"--last {last}: so many of the newest entries, not less than 0")
     settings = from_environment(database=database)
-    if not settings.path.exists():
+    if settings.embedded and not settings.path.exists():
         raise SettingsError(f"there is no database {settings.path}; counterfoil migrate makes one")
-    path = book_file(settings.path)
+    path = book_file(settings.beside)
     if not path.exists():
         say(f"nothing is booked yet: there is no {path}")
         return

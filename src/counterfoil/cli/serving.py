@@ -19,7 +19,7 @@ from counterfoil.cli.opening import within
 from counterfoil.cli.output import print_json, say
 from counterfoil.config import Settings, SettingsError, from_environment
 from counterfoil.core.ports import Store
-from counterfoil.store.sqlite import migrate_file
+from counterfoil.database import migrated
 from counterfoil.web.app import Served
 from counterfoil.web.http import Bounded
 
@@ -60,7 +60,7 @@ def serve(  # noqa: PLR0913 (each is a documented option)
     port
         Port to listen on (default 8080); 0 takes any that is free.
     database
-        sqlite:///path; made and brought to the newest schema if need be.
+        sqlite:///path or postgresql://user@host/name; its schema is made and brought up to date.
     workers
         Processes; the embedded database is served by one.
     demo
@@ -178,7 +178,7 @@ def demo(*, database: str | None = None, json: Json = False) -> None:
     Parameters
     ----------
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
     settings = from_environment(database=database, demo=True)
 
@@ -201,10 +201,10 @@ def migrate(*, database: str | None = None) -> None:
     Parameters
     ----------
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
     settings = from_environment(database=database)
-    before, after = migrate_file(settings.path)
+    before, after = migrated(settings)
     say(f"at step {after} already" if before == after else f"from step {before} to step {after}")
 
 
@@ -216,7 +216,7 @@ def keys(*, database: str | None = None, json: Json = False) -> int:
     Parameters
     ----------
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
 
     async def seeded_there(store: Store) -> bool:

@@ -14,9 +14,9 @@ from typing import Any, Final, TypeAlias
 import asyncpg
 
 from counterfoil.core.errors import Code, Refused
-from counterfoil.core.record import Record
 from counterfoil.store.bulk import text
 from counterfoil.store.migrate import StoreError
+from counterfoil.store.options import Options
 from counterfoil.store.queries import Query
 
 Connection: TypeAlias = Any  # asyncpg's proxy of a pool's connection; it has no types
@@ -37,25 +37,6 @@ AGAIN: Final = (
 )
 PASSWORD: Final = re.compile(r"(//[^:/@?]*):[^@/]*@|([?&]password=)[^&]*")
 ESCAPE: Final = "\x1a"  # stands before what a text may not hold, and before itself
-
-
-class Options(Record):
-    """How the database is reached.
-
-    `connections` at most, and how long one statement may take. `pooled`: behind a pooler that gives
-    each transaction another connection, so nothing is prepared. `alone`: every batch is one
-    merchant's, for engines that distribute by merchant.
-    """
-
-    connections: int = 8
-    timeout_ms: int = 5_000
-    pooled: bool = False
-    alone: bool = False
-
-    @property
-    def lanes(self) -> int:
-        """How many batches may be on their way at once; the other connections read."""
-        return max(1, self.connections // 2)
 
 
 class Connecting(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types

@@ -35,7 +35,6 @@ from counterfoil.store.lanes import Lanes
 from counterfoil.store.link import (
     Connection,
     Link,
-    Options,
     connect,
     given,
     read,
@@ -43,8 +42,10 @@ from counterfoil.store.link import (
     unusable,
 )
 from counterfoil.store.migrate import StoreError
+from counterfoil.store.options import Options
 from counterfoil.store.queries import Query
 from counterfoil.store.rows import Row
+from counterfoil.store.workers import Lease
 
 CARDS_PAGE: Final = 500
 KEYS_AT_ONCE: Final = 500  # idempotency keys forgotten in one statement
@@ -262,6 +263,11 @@ class PostgresStore(ErrandStore):
             if len(found) < CARDS_PAGE:
                 return
             after = found[-1].id
+
+    async def lease(self) -> Lease:
+        lease = Lease(self._fetch)
+        await lease.take()
+        return lease
 
     async def ready(self) -> bool:
         try:

@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from counterfoil.core.ports import FILTERS
 
-HEAD: Final = "0002"  # the migration that makes this schema; a test holds the two together
+HEAD: Final = "0003"  # the migration that makes this schema; a test holds the two together
 metadata: Final = MetaData()
 
 merchants: Final = Table(
@@ -65,6 +65,15 @@ data_keys: Final = Table(
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("wrapped", LargeBinary, nullable=False),
     Column("active", Boolean, nullable=False),
+)
+
+# Which process has which number in its ids; the embedded database is served by one, and uses none.
+workers: Final = Table(
+    "workers",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("holder", BigInteger, nullable=False),
+    Column("held_until", BigInteger, nullable=False),
 )
 
 orders: Final = Table(

@@ -165,7 +165,7 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
     async with parts(settings, clock, serving=True) as made:
         started = made.ids.next()
         for merchant in await made.store.merchants():
-            await made.store.let_go(merchant.id, made.settings.worker)
+            await made.store.let_go(merchant.id, made.ids.worker)
         async with (
             telling(made) as (app, pump),
             working(

@@ -129,6 +129,13 @@ def plant_new() -> Query:
 
 
 @cache
+def lanes_due() -> Query:
+    """Which of those lanes have a timer that is due; as a part of two columns, `lanes`."""
+    v = _rows("lanes", {"merchant_id": BigInteger(), "lane": BigInteger()})
+    return text(select(v.c.merchant_id, v.c.lane).where(agenda.due(v.c.merchant_id, v.c.lane)))
+
+
+@cache
 def used_keys(*, one: bool) -> Query:
     """Which idempotency keys have been used; as a part of two columns, `keys`."""
     k = t.keys

@@ -51,8 +51,11 @@ class ErrandStore:
         self, wants: Sequence[Want], *, now: int, holder: int, until: int
     ) -> Sequence[Errand]:
         took = {"new_holder": holder, "new_until": until, "now": now}
+        lanes = bulk.arrays([(want.merchant, want.lane) for want in wants], 2)
+        named = dict(zip(("lanes.merchant_id", "lanes.lane"), lanes, strict=True))
+        due = set(await self._all(bulk.lanes_due(), tuple, now=now, **named))
         errands: list[Errand] = []
-        for want in wants:
+        for want in (each for each in wants if (each.merchant, each.lane) in due):
             whose = {"merchant": want.merchant, "whose": want.merchant, "lane": want.lane}
             limit = {"limit": want.limit}
             errands += await self._all(agenda.claim(), rows.read_errand, **whose, **took, **limit)

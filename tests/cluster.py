@@ -159,6 +159,12 @@ def shared() -> Cluster:
     return Cluster(*FAST)
 
 
-def fresh_url(folder: Path) -> str:
+async def url_of(folder: Path) -> str:
     """The address of that folder's database on the shared cluster."""
-    return asyncio.run(shared().database(folder))
+    cluster = await asyncio.to_thread(shared)
+    return await cluster.database(folder)
+
+
+def fresh_url(folder: Path) -> str:
+    """The same, where no loop runs."""
+    return asyncio.run(url_of(folder))

@@ -1,12 +1,11 @@
 """The stores under contract, and the orders that are put into them."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from msgspec.structs import replace
-from tests.cluster import shared
+from tests.cluster import url_of
 
 from counterfoil.core import rules
 from counterfoil.core.answers import Approved, Declined, Verdict
@@ -51,15 +50,12 @@ async def open_sqlite(folder: Path) -> Store:
 
 
 async def open_postgres(folder: Path) -> Store:
-    cluster = await asyncio.to_thread(shared)
-    return await postgres.open_store(await cluster.database(folder))
+    return await postgres.open_store(await url_of(folder))
 
 
 async def open_alone(folder: Path) -> Store:
     """The same with each batch kept to one merchant, and nothing prepared."""
-    cluster = await asyncio.to_thread(shared)
-    options = Options(alone=True, pooled=True)
-    return await postgres.open_store(await cluster.database(folder), options)
+    return await postgres.open_store(await url_of(folder), Options(alone=True, pooled=True))
 
 
 DURABLE: Final[dict[str, Opener]] = {

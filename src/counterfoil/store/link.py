@@ -35,6 +35,7 @@ AGAIN: Final = (
     asyncpg.DeadlockDetectedError,
     asyncpg.LockNotAvailableError,
 )
+GRACE_S: Final = 1  # for the server to give up first: then nothing is done later on
 PASSWORD: Final = re.compile(r"(//[^:/@?]*):[^@/]*@|([?&]password=)[^&]*")
 ESCAPE: Final = "\x1a"  # stands before what a text may not hold, and before itself
 
@@ -102,17 +103,18 @@ def reached() -> Iterator[None]:
 async def connect(url: str, options: Options) -> Link:
     """A link to the database of that address; raises `StoreError` where it cannot be reached."""
     timeout_s = options.timeout_ms / 1000
-    prepared = {"statement_cache_size": 0} if options.pooled else {}
+    limit = {"server_settings": {"statement_timeout": str(options.timeout_ms)}}
+    own = {"statement_cache_size": 0} if options.pooled else limit
     try:
         pool = await asyncpg.create_pool(
             url,
             min_size=1,
             max_size=options.connections,
             timeout=timeout_s,
-            command_timeout=timeout_s,
+            command_timeout=timeout_s + GRACE_S,
             connection_class=Connecting,
             max_inactive_connection_lifetime=0,
-            **prepared,
+            **own,
         )
     except (*LOST, asyncpg.PostgresError, ValueError) as error:
         raise unusable(url, error) from error

@@ -8,6 +8,7 @@ advisory lock or `LISTEN`, and `merchant_id` in every statement: what that is fo
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -49,6 +50,11 @@ from counterfoil.store.workers import Lease
 
 CARDS_PAGE: Final = 500
 KEYS_AT_ONCE: Final = 500  # idempotency keys forgotten in one statement
+THERE_NOW: Final = (
+    asyncpg.UniqueViolationError,
+    asyncpg.DuplicateTableError,
+    asyncpg.DuplicateObjectError,
+)
 ANEW: Final = "CREATE TABLE alembic_version"
 THERE: Final = "CREATE TABLE IF NOT EXISTS alembic_version"
 VERSIONS: Final = f"{THERE} (version_num TEXT NOT NULL PRIMARY KEY)"
@@ -93,11 +99,8 @@ async def _migrated(connection: Connection, *, create: bool) -> tuple[str | None
         raise StoreError("there is no schema in it; counterfoil migrate makes one")
     if await connection.fetchval("SHOW server_encoding") != "UTF8":
         raise StoreError("its encoding is not UTF8")
-    for sure in (False, True):  # two that begin at once may meet over the very first table
-        try:
-            await connection.execute(VERSIONS)
-        except (asyncpg.UniqueViolationError, asyncpg.DuplicateTableError):
-            assert not sure
+    with suppress(*THERE_NOW):  # two that begin at once may meet over the very first table
+        await connection.execute(VERSIONS)
     async with connection.transaction():
         await connection.execute("LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE")
         present = await _step(connection)  # another process may have been quicker

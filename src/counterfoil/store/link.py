@@ -8,7 +8,7 @@ comes back is used again without anybody's help.
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final, TypeAlias
 
 import asyncpg
@@ -65,7 +65,8 @@ class Link:
             with reached():
                 yield connection
         except Refused:
-            connection.terminate()
+            with suppress(asyncpg.InterfaceError):  # it was lost so that the pool took it back
+                connection.terminate()
             raise
         finally:
             with reached():
@@ -108,7 +109,7 @@ async def connect(url: str, options: Options) -> Link:
     try:
         pool = await asyncpg.create_pool(
             url,
-            min_size=1,
+            min_size=0,
             max_size=options.connections,
             timeout=timeout_s,
             command_timeout=timeout_s + GRACE_S,

@@ -118,7 +118,7 @@ ERRORS: Final[Mapping[Code, WireError]] = {
     Code.SESSION_EXPIRED: WireError(422, "status", "Session expired"),
     Code.TOO_MANY_OPERATIONS: WireError(422, "status", "the order has too many operations"),
     Code.BUSY: WireError(500, None, "Too many requests for one order at once", "error"),
-    Code.STORE_UNAVAILABLE: WireError(500, None, "System malfunction", "error"),
+    Code.STORE_UNAVAILABLE: WireError(503, None, "System malfunction", "error"),
 }
 
 

@@ -73,6 +73,7 @@ def of_server() -> Shapes:
     both = (False, True)
     return {
         "text": [],  # what compiles all of them
+        "whole": [bulk.whole(tuple(bulk.SHAPES)), *(bulk.whole((name,)) for name in bulk.SHAPES)],
         "part": [bulk.part(name, one=one) for name in bulk.SHAPES for one in both],
         "put": [bulk.put(table) for table in (*DIRECTORY, t.endpoints)],
         "add": [bulk.add(t.attempts)],

@@ -89,16 +89,18 @@ def text(statement: ClauseElement) -> Query:
 
 
 @cache
-def whole() -> Query:
-    """A batch in one statement. Parameters: an array a column (`part.column`), and `moved`.
+def whole(names: tuple[str, ...]) -> Query:
+    """Those parts of a batch as one statement; parameters: an array a column, and `moved`.
 
     Raises division by zero where not so many orders moved from the version that was expected.
     """
-    moved = _advance(one=False).cte(ADVANCE)
-    rest = [_part(name, one=False).cte(f"new_{name}") for name in SHAPES if name != ADVANCE]
-    count = select(func.count()).select_from(moved).scalar_subquery()
-    held = cast(count == bindparam("moved", type_=BigInteger), Integer)
-    return text(select(func.div(1, held)).add_cte(*rest))
+    parts = {name: _part(name, one=False).cte(f"new_{name}") for name in names}
+    rest = [each for name, each in parts.items() if name != ADVANCE]
+    moved: Any = bindparam("moved", type_=BigInteger)
+    count: Any = moved
+    if ADVANCE in parts:
+        count = select(func.count()).select_from(parts[ADVANCE]).scalar_subquery()
+    return text(select(func.div(1, cast(count == moved, Integer))).add_cte(*rest))
 
 
 @cache

@@ -61,12 +61,9 @@ class Commits:
 
     async def _at_once(self, connection: Connection, changes: Sequence[Change]) -> None:
         parts = self._parts(changes)
-        columns = [
-            column
-            for name, shape in bulk.SHAPES.items()
-            for column in bulk.arrays(parts[name], len(shape))
-        ]
-        query = bulk.whole()
+        names = tuple(name for name in bulk.SHAPES if parts[name])
+        columns = [column for name in names for column in zip(*parts[name], strict=True)]
+        query = bulk.whole(names)
         bound = bulk.in_order(query, columns, moved=len(parts[bulk.ADVANCE]))
         if self._link.options.pooled:
             async with connection.transaction():

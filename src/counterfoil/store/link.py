@@ -115,6 +115,7 @@ async def connect(url: str, options: Options) -> Link:
             command_timeout=timeout_s + GRACE_S,
             connection_class=Connecting,
             max_inactive_connection_lifetime=0,
+            max_cached_statement_lifetime=0,
             **own,
         )
     except (*LOST, asyncpg.PostgresError, ValueError) as error:

@@ -32,6 +32,7 @@ from counterfoil.store import bulk, lists, migrate, queries, rows, search
 from counterfoil.store import tables as t
 from counterfoil.store.commits import Commits
 from counterfoil.store.errands import ErrandStore
+from counterfoil.store.gather import Gathered
 from counterfoil.store.lanes import Lanes
 from counterfoil.store.link import (
     Connection,
@@ -124,15 +125,16 @@ class PostgresStore(ErrandStore):
         self._link = link
         options = link.options
         self._lanes = Lanes(Commits(link).write, options.lanes, alone=options.alone)
+        self._bodies = Gathered(self._loaded, options.lanes)
 
     async def commit(self, change: Change) -> Committed:
         return await self._lanes.submit(change)
 
     async def load(self, merchant: int, order: int) -> Order:
-        found = await self._one(queries.order(), rows.read_order, merchant=merchant, id=order)
-        if found is None:
+        body = await self._bodies.get((merchant, order))
+        if body is None:
             raise Refused(Code.ORDER_NOT_FOUND, order=str(order))
-        return found
+        return rows.read_order((body,))
 
     async def card(self, merchant: int, card: int) -> SealedCard | None:
         return await self._one(queries.card(), rows.read_card, merchant=merchant, id=card)
@@ -281,6 +283,16 @@ class PostgresStore(ErrandStore):
     async def close(self) -> None:
         await self._lanes.close()
         await self._link.close()
+
+    async def _loaded(self, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], str]:
+        """The bodies of those orders that are there; `alone`: asked for one by one."""
+        if self._link.options.alone:
+            asked = queries.order()
+            ones = [(key, await self._fetch(asked, merchant=key[0], id=key[1])) for key in wanted]
+            return {key: found[0][0] for key, found in ones if found}
+        query = bulk.loads()
+        found = await self._link.fetch(query.sql, bulk.arrays(wanted, 2))
+        return {(each[0], each[1]): each[2] for each in found}
 
     async def _fetch(self, query: Query, **named: object) -> list[Any]:
         compiled = bulk.text(query.source)

@@ -37,6 +37,7 @@ class Settings(Record):
     `master_key_file`: the file with the vault's master key; where none is given, one is made beside
     the embedded database, or in `folder`. `worker`: this process's number, 0 to 255, part of every
     id (default: 0 on the embedded database; on PostgreSQL one that no other process has).
+    `workers`: processes that share the port and a PostgreSQL database.
     `acquirer_timeout_ms`: how long an answer is waited for. `sandbox_latency_ms` and
     `sandbox_late_ms`: how slow the test bank is, and how late its late answers come.
     `callbacks_allow`: networks of your own that callbacks may go to, such as `10.1.0.0/16`,
@@ -64,6 +65,7 @@ class Settings(Record):
     callbacks_allow: str = ""
     callbacks_busy: int = 30
     connectors: str = ""
+    workers: int = 1
     log_level: str = "info"
 
     def options(self, connector: str) -> tuple[tuple[str, str], ...]:
@@ -137,6 +139,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError("worker must be a number from 0 to 255")
     if not 0 <= settings.port <= 65_535:  # noqa: PLR2004 (sixteen bits; 0 takes any that is free)
         raise SettingsError("port must be a number from 0 to 65535")
+    if settings.workers < 1 or (settings.workers > 1 and settings.embedded):
+        raise SettingsError("the embedded database is served by one process: workers must be 1")
     if settings.log_level not in {"debug", "info", "warning", "error"}:
         raise SettingsError("log_level must be debug, info, warning or error")
     if settings.callbacks_busy < 1:

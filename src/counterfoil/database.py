@@ -7,6 +7,7 @@ from types import ModuleType
 from counterfoil.config import Settings, SettingsError
 from counterfoil.core.ports import Store
 from counterfoil.store import sqlite
+from counterfoil.store.moving import File, House
 from counterfoil.store.options import Options
 from counterfoil.store.workers import Lease, Shared
 
@@ -39,9 +40,17 @@ async def numbered(settings: Settings, store: Store) -> Lease | None:
     return None
 
 
-def _server() -> ModuleType:
+async def open_house(settings: Settings) -> House:
+    """The database as rows, for moving; raises as `open_store` does."""
+    if settings.embedded:
+        return File(settings.path)
+    house: House = await _server("server").open_server(settings.database, _options(settings))
+    return house
+
+
+def _server(name: str = "postgres") -> ModuleType:
     try:
-        return import_module("counterfoil.store.postgres")
+        return import_module(f"counterfoil.store.{name}")
     except ModuleNotFoundError as error:
         raise SettingsError("PostgreSQL needs its driver: install counterfoil[postgres]") from error
 

@@ -46,7 +46,7 @@ def serve(  # noqa: PLR0913 (each is a documented option)
     host: str | None = None,
     port: int | None = None,
     database: str | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     demo: Annotated[bool, Parameter(negative="")] = False,
     base_url: str | None = None,
     log_level: str | None = None,
@@ -54,7 +54,7 @@ def serve(  # noqa: PLR0913 (each is a documented option)
     """Serve all wires until told to stop; SIGTERM lets what is running finish.
 
     Example: counterfoil serve --demo --port 8080 --database sqlite:///data/counterfoil.db
-    Every option but --workers may also be given as a variable: COUNTERFOIL_PORT=8080.
+    Every option may also be given as a variable: COUNTERFOIL_PORT=8080.
 
     Parameters
     ----------
@@ -80,23 +80,22 @@ def serve(  # noqa: PLR0913 (each is a documented option)
         demo=demo or None,
         base_url=base_url,
         log_level=log_level,
+        workers=workers,
     )
-    if workers < 1 or (workers > 1 and settings.embedded):
-        raise SettingsError("the embedded database is served by one process: --workers 1")
-    if workers > 1:
-        return several(settings, workers)
+    if settings.workers > 1:
+        return several(settings)
     run(settings, lambda port: _say_ready(settings, port))
     return 0
 
 
-def several(settings: Settings, workers: int) -> int:
-    """Serve with so many processes; the exit status."""
+def several(settings: Settings) -> int:
+    """Serve with several processes; the exit status."""
     asyncio.run(_prepare(settings))  # schema, keys and demo are made once, not by each
     with listening(settings.host, settings.port, shared=True) as bound:
         port = bound[0].getsockname()[1]
         ready = partial(_say_ready, settings, port)
         own = replace(settings, port=port)
-        return Family(partial(run, own, shared=True), workers, ready).serve()
+        return Family(partial(run, own, shared=True), settings.workers, ready).serve()
 
 
 def run(settings: Settings, ready: Callable[[int], None], *, shared: bool = False) -> None:

@@ -123,6 +123,13 @@ def add(table: Table) -> Query:
 
 
 @cache
+def bring(table: Table) -> Query:
+    """Insert the rows that are not there yet."""
+    shape = {each.name: each.type for each in table.c}
+    return text(_insert(table, _rows(table.name, shape), seen=True))
+
+
+@cache
 def plant_new() -> Query:
     """Set timers of the merchant in the parameter `merchant`, unless they are there."""
     v = _rows(t.timers.name, _less(SHAPES[t.timers.name], one=True))
@@ -188,10 +195,10 @@ def _insert(
     own: list[ColumnElement[Any]] = [_merchant(v, one=True)] if one else []
     given = [cast(c, table.c[c.name].type) if c.name in LISTS else c for c in v.c]
     made = insert(table).from_select(list(table.c), select(*own, *given))
-    if table is t.timers:
-        return agenda.touched(made)
     if seen:
         return made.on_conflict_do_nothing()
+    if table is t.timers:
+        return agenda.touched(made)
     if not replace:
         return made
     key = list(table.primary_key.columns)

@@ -53,8 +53,8 @@ BUDGETS: Final = (
                                "serve the wires that come next; what follows is durable"),
     Budget("engine", 1500, 2000, "timers, the outbox and what falls due: no library does them on "
                                  "both stores"),
-    Budget("store", 1300, 4350, "two databases: lists by any filter, full-text search, proofs and group "
-                                "commit are done by each in its own way; moving from one to the other"),
+    Budget("store", 1300, 4350, "lists by any filter, full-text search, proofs and group commit, "
+                                "done by each of two databases in its own way; moving house"),
     Budget("vault", 600),
     Budget("courier", 920),
     Budget("web", 1800),

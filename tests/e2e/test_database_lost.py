@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 import uvloop
-from tests.cluster import FAST, Cluster
+from tests.cluster import FAST
 from tests.e2e.client import Answer, Client, OrderView, payment
 from tests.e2e.server import Server, assert_books_agree, serving
 from tests.e2e.test_kill import UNANSWERED, assert_nothing_is_lost, wait_until_resolved
+
+from counterfoil.bench.cluster import Cluster
 
 CALLERS = 32
 BACK_S = 5

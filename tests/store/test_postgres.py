@@ -9,9 +9,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 from msgspec.structs import replace
-from tests.cluster import FAST, Cluster, url_of
+from tests.cluster import FAST, url_of
 from tests.contract.stores import Till, next_step, use
 
+from counterfoil.bench.cluster import Cluster
 from counterfoil.core.change import change
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.ports import Committed, OrderQuery

@@ -78,6 +78,7 @@ class Findings(Record):
     few_orders: int = 0
     fanned: Fanned | None = None
     told: Row | None = None
+    postgres: tuple[tuple[str, str], ...] = ()
     goals: tuple[Goal, ...] = ()
 
 

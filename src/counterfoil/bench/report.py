@@ -39,6 +39,7 @@ def encode(findings: Findings) -> bytes:
             "scale": [figures(each) for each in findings.scale],
             "fanned": findings.fanned and figures(findings.fanned),
             "told": findings.told and figures(findings.told),
+            "postgres": dict(findings.postgres),
             "goals": findings.goals,
         }
     )
@@ -66,6 +67,8 @@ def grids(findings: Findings) -> Iterator[tuple[str, Sequence[Cells]]]:
         yield "Callbacks at the addresses that work", _fanned(findings.fanned)
     if findings.told:
         yield "Authorizations, each told to one address", _rates([findings.told], "untold/s")
+    if findings.postgres:
+        yield "On PostgreSQL", (("authorizations", "rate/s"), *findings.postgres)
     if findings.goals:
         yield "Goals", (("goal", "wanted", "found", ""), *(_goal(each) for each in findings.goals))
 

@@ -22,6 +22,8 @@ from counterfoil.bench import figures, report
 from counterfoil.bench.callbacks import Fan, drain, fan_rate, listen_to, receive_command
 from counterfoil.bench.calls import AUTHORIZE, CALLS, CHARGE, FILTER, GET, LIST, REFUND, Call
 from counterfoil.bench.figures import GOAL_CONNECTIONS, Fanned, Findings, Resident, Row
+from counterfoil.bench.cluster import free_port
+from counterfoil.bench.figures import GOAL_CONNECTIONS, Findings, Resident, Row
 from counterfoil.bench.fill import fill_file
 from counterfoil.bench.load import LoadError, find_tool
 from counterfoil.bench.server import (
@@ -29,7 +31,6 @@ from counterfoil.bench.server import (
     ask,
     disk_folder,
     floor_command,
-    free_port,
     serve_command,
 )
 from counterfoil.bench.target import Target
@@ -43,6 +44,7 @@ SCALE_CALLS: Final = (GET, FILTER, AUTHORIZE)  # what adds orders comes last
 
 class Options(Record):
     """What to measure. Without `memory`, `scale` and `callbacks` it is the table.
+    """What to measure. Without `memory`, `scale` and `postgres` it is the table.
 
     `calls` are names, none is all; `few` are the stored orders that `scale` is compared with; `fan`
     says how many callbacks go to how many addresses.
@@ -60,6 +62,7 @@ class Options(Record):
     callbacks: bool = False
     fan: Fan = Fan()
     command: tuple[str, ...] = ()
+    postgres: bool = False
 
 
 class Identified(Record):
@@ -105,6 +108,8 @@ class Bench:
         """Measure what was asked for; raises `LoadError`."""
         found = Findings()
         if not (self._options.memory or self._options.scale or self._options.callbacks):
+        options = self._options
+        if not (options.memory or options.scale or options.postgres):
             found = self._table(found)
         if self._options.memory:
             found = self._memory(found)
@@ -112,7 +117,19 @@ class Bench:
             found = self._scale(found)
         if self._options.callbacks:
             found = self._callbacks(found)
+        if options.postgres:
+            found = self._postgres(found)
         return found
+
+    def _postgres(self, found: Findings) -> Findings:
+        from counterfoil.bench import servers  # noqa: PLC0415 (an extra brings the driver)
+
+        options = self._options
+        rates = servers.measure(
+            self._tool, self._folder, options.rounds, options.seconds, self._console
+        )
+        shared = tuple(servers.lines(rates))
+        return replace(found, postgres=shared, goals=(*found.goals, *servers.goals(rates)))
 
     def _table(self, found: Findings) -> Findings:
         wanted = [call for call in CALLS if call.name in (self._options.calls or NAMES)]
@@ -223,7 +240,8 @@ class Bench:
         return Target(stack.enter_context(server), self._tool, self._folder)
 
     def _product(self, name: str) -> Server:
-        command = serve_command(self._options.command, free_port(), self._database(name))
+        database = f"sqlite:///{self._database(name)}"
+        command = serve_command(self._options.command, free_port(), database)
         return Server(command, name, self._folder)
 
     def _floor(self, answers: dict[str, int]) -> Server:

@@ -1,8 +1,9 @@
 """bench: this machine's Counterfoil against this machine's floor."""
 
 from pathlib import Path
+from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from counterfoil.bench.suite import Options, run
 from counterfoil.cli.serving import Json
@@ -23,6 +24,7 @@ def bench(  # noqa: PLR0913 (each is a documented option)
     memory: bool = False,
     scale: int = 0,
     callbacks: bool = False,
+    postgres: Annotated[bool, Parameter(negative="")] = False,
     json: Json = False,
 ) -> int:
     """Load a real server over loopback, and a bare one that does the same work on disk.
@@ -48,6 +50,8 @@ def bench(  # noqa: PLR0913 (each is a documented option)
         Compare rates with so many orders stored with those at 10,000 instead.
     callbacks
         Measure what hanging addresses cost the others, and callbacks the payments, instead.
+    postgres
+        Measure on a PostgreSQL of its own instead, beside plain transactions of pgbench.
     """
     usual = Options()
     return run(
@@ -61,5 +65,6 @@ def bench(  # noqa: PLR0913 (each is a documented option)
             memory=memory,
             scale=scale,
             callbacks=callbacks,
+            postgres=postgres,
         )
     )

@@ -141,21 +141,10 @@ class Commits:
         return Committed.STALE if there and change.expects == 0 else error
 
     def _parts(self, changes: Sequence[Change]) -> Parts:
-        """The rows of a batch, by part."""
-        parts: Parts = {name: [] for name in bulk.SHAPES}
-        for table, found in batch.added(changes):
-            if table is not t.orders_text:
-                parts[table.name] = found
-        parts[bulk.ADVANCE] = [_advance_row(each) for each in changes if each.expects]
-        parts[bulk.CLOSE] = batch.closed(changes)
-        parts[t.timers.name] = bulk.each_once(batch.timers(changes), len(agenda.KEY))
-        filed = [each.order for each in changes if each.refiled or not each.expects]
-        parts[t.texts.name] = [text for each in filed if (text := search.text_row(each))]
-        parts[t.issuers.name] = [
-            pair for pair in sorted(set(_issuers(changes))) if pair not in self._known_issuers
-        ]
-        for name in bulk.FREE:
-            parts[name] = [tuple(given(value) for value in found) for found in parts[name]]
+        """The rows of a batch, by part, without issuers that rest already."""
+        parts = parts_of(changes)
+        issuers = parts[t.issuers.name]
+        parts[t.issuers.name] = [each for each in issuers if each not in self._known_issuers]
         return parts
 
     def _remember(self, changes: Sequence[Change], verdicts: Sequence[Verdict]) -> None:
@@ -163,6 +152,23 @@ class Commits:
         if len(self._known_issuers) > ISSUERS_MAX:
             self._known_issuers.clear()
         self._known_issuers.update(_issuers(_done(changes, verdicts)))
+
+
+def parts_of(changes: Sequence[Change]) -> Parts:
+    """The rows of a batch, by part."""
+    parts: Parts = {name: [] for name in bulk.SHAPES}
+    for table, found in batch.added(changes):
+        if table is not t.orders_text:
+            parts[table.name] = found
+    parts[bulk.ADVANCE] = [_advance_row(each) for each in changes if each.expects]
+    parts[bulk.CLOSE] = batch.closed(changes)
+    parts[t.timers.name] = bulk.each_once(batch.timers(changes), len(agenda.KEY))
+    filed = [each.order for each in changes if each.refiled or not each.expects]
+    parts[t.texts.name] = [text for each in filed if (text := search.text_row(each))]
+    parts[t.issuers.name] = sorted(set(_issuers(changes)))
+    for name in bulk.FREE:
+        parts[name] = [tuple(given(value) for value in found) for found in parts[name]]
+    return parts
 
 
 def _done(changes: Sequence[Change], verdicts: Sequence[Verdict]) -> list[Change]:

@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .PHONY: help run demo test check fix cover bench soak fuzz docs dialect connector venv dev clean venv-package browser
+.PHONY: help run demo test postgres check fix cover bench soak fuzz docs dialect connector venv dev clean venv-package postgres-package
 
 help: ## what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,6 +56,15 @@ test: check browser ## every test
 browser:
 	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 || { echo "install Debian's chromium first: apt-get install chromium"; exit 1; }; \
 	echo "installing the browser that tests need"; apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+test: check postgres ## every test
+	@$(BIN)/pytest -n 2 $(ARGS)
+
+postgres:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || $(MAKE) --no-print-directory postgres-package
+
+postgres-package:
+	@test "$$(id -u)" = 0 || { echo "install Debian's postgresql first: apt-get install postgresql"; exit 1; }
+	apt-get update -qq && apt-get install -y -qq postgresql
 
 cover: dev ## branch coverage of core and engine
 	@$(BIN)/coverage erase

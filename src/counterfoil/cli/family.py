@@ -91,8 +91,9 @@ class Family:
         if not child:
             return False
         self._children.discard(child)
-        if self._stopping and status:
-            self._status = self._status or abs(os.waitstatus_to_exitcode(status))
+        ended = os.waitstatus_to_exitcode(status)
+        if self._stopping and ended != -signal.SIGTERM:  # so ends one that did not serve yet
+            self._status = self._status or abs(ended)
         return True
 
     def _stop(self, *_: object) -> None:

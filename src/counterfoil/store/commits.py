@@ -79,7 +79,8 @@ class Commits:
                 return await self._looked_through(connection, changes)
         except asyncpg.UniqueViolationError as error:
             if len(changes) == 1:
-                return [await self._why(connection, changes[0], error)]
+                async with connection.transaction():
+                    return [await self._why(connection, changes[0], error)]
         return [
             verdict
             for change in changes

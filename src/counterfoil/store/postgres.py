@@ -80,8 +80,9 @@ async def migrate_database(
 
     Raises `StoreError` where it cannot be reached, is no database of ours, or of a newer version.
     """
+    timeout_s = (options or Options()).timeout_ms / 1000
     try:
-        connection = await asyncpg.connect(url, timeout=(options or Options()).timeout_ms / 1000)
+        connection = await asyncpg.connect(url, timeout=timeout_s, statement_cache_size=0)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
         raise unusable(url, error) from error
     try:
@@ -93,13 +94,15 @@ async def migrate_database(
 
 
 async def _migrated(connection: Connection, *, create: bool) -> tuple[str | None, str]:
-    before = await _step(connection)
+    async with connection.transaction():  # behind a pooler it holds one connection together
+        before = await _step(connection)
+        encoding = await connection.fetchval("SHOW server_encoding")
     if before == t.HEAD:
         return before, t.HEAD
     if before is None and not create:
         raise StoreError("there is no schema in it; counterfoil migrate makes one")
-    if await connection.fetchval("SHOW server_encoding") != "UTF8":
-        raise StoreError("its encoding is not UTF8")
+    if encoding != "UTF8":
+        raise StoreError(f"its encoding is {encoding}, not UTF8")
     with suppress(*THERE_NOW):  # two that begin at once may meet over the very first table
         await connection.execute(VERSIONS)
     async with connection.transaction():

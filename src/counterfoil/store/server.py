@@ -21,7 +21,7 @@ class Server:
 
     async def read(self, query: Query, **named: object) -> list[Row]:
         """The rows of a statement."""
-        async with self._link.connection() as connection:
+        async with self._link.connection() as connection, connection.transaction():
             return await read(connection, query, **named)
 
     async def add(self, table: Table, found: Sequence[Row]) -> None:

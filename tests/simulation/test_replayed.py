@@ -28,8 +28,7 @@ def runs(given: list[tuple[Change, Committed]]) -> list[list[tuple[Change, Commi
     for change, committed in given:
         merchant = change.order.merchant
         marks: set[tuple[int, object]] = {(merchant, change.order.id)}
-        if change.key is not None:
-            marks.add((merchant, change.key.key))
+        marks.update((merchant, use.key) for use in change.keys)
         if len(found[-1]) == AT_ONCE or not taken.isdisjoint(marks):
             found.append([])
             taken.clear()

@@ -90,16 +90,12 @@ class Commits:
     async def _looked_through(
         self, connection: Connection, changes: Sequence[Change]
     ) -> Sequence[Verdict]:
-        used = await self._used(connection, [each for each in changes if each.key is not None])
-        steps = [
-            each
-            for each in changes
-            if each.expects and not (each.key is not None and _key(each) in used)
-        ]
+        used = await self._used(connection, changes)
+        steps = [each for each in changes if each.expects and used.isdisjoint(_keys(each))]
         moved = await self._part(connection, bulk.ADVANCE, [_advance_row(each) for each in steps])
         verdicts: list[Committed] = []
         for change in changes:
-            if change.key is not None and _key(change) in used:
+            if not used.isdisjoint(_keys(change)):
                 verdicts.append(Committed.DUPLICATE)
             elif change.expects and (change.order.merchant, change.order.id) not in moved:
                 verdicts.append(Committed.STALE)
@@ -112,7 +108,7 @@ class Commits:
 
     async def _used(self, connection: Connection, changes: Sequence[Change]) -> set[Row]:
         query = bulk.used_keys(one=self._alone)
-        named = [_key(change) for change in changes]
+        named = [key for change in changes for key in _keys(change)]
         return await self._send(connection, query, named, 2)
 
     async def _part(self, connection: Connection, name: str, found: list[Row]) -> set[Row]:
@@ -134,7 +130,7 @@ class Commits:
         self, connection: Connection, change: Change, error: asyncpg.UniqueViolationError
     ) -> Verdict:
         """What stands in the way of a change: its key, an order of its number, or a surprise."""
-        if change.key is not None and await self._used(connection, [change]):
+        if await self._used(connection, [change]):
             return Committed.DUPLICATE
         query, order = bulk.text(queries.order().source), change.order
         bound = query.bind(merchant=order.merchant, id=order.id)
@@ -185,9 +181,8 @@ def _issuers(changes: Sequence[Change]) -> list[tuple[int, str]]:
     ]
 
 
-def _key(change: Change) -> tuple[int, str]:
-    assert change.key is not None
-    return change.order.merchant, escaped(change.key.key)
+def _keys(change: Change) -> list[Row]:
+    return [(change.order.merchant, escaped(use.key)) for use in change.keys]
 
 
 def _advance_row(change: Change) -> Row:

@@ -248,7 +248,7 @@ def served(made: Parts, pump: Pump) -> Served:
         wallets=TokenVault(
             made.vault.hash_secret,
             SealedKeys(made.vault),
-            KeysFile(wallets_file(made.settings.path)),
+            KeysFile(wallets_file(made.settings.beside)),
         ),
     )
     wires = {

@@ -182,7 +182,7 @@ def wallets(number: int, keys: Path | None = None, *, database: str | None = Non
     keys
         The file with private keys and trusted roots.
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
     text = None if keys is None else keys.read_text("utf-8", "replace")
 

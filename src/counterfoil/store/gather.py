@@ -6,8 +6,9 @@ they asked. One caller alone waits for nobody.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
+WORTH: Final = 16  # keys that make one more read worth its round trip
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
@@ -19,6 +20,7 @@ class Gathered(Generic[Key, Value]):
         self, read: Callable[[Sequence[Key]], Awaitable[Mapping[Key, Value]]], lanes: int
     ) -> None:
         self._read = read
+        self._lanes = lanes
         self._free = lanes
         self._waiting: dict[Key, list[asyncio.Future[Value | None]]] = {}
         self._running: set[asyncio.Task[None]] = set()
@@ -36,7 +38,8 @@ class Gathered(Generic[Key, Value]):
 
     def _depart(self) -> None:
         self._called = False
-        if self._free and self._waiting:
+        alone = self._free == self._lanes
+        if self._waiting and (alone or (self._free and len(self._waiting) >= WORTH)):
             self._free -= 1
             waiting, self._waiting = self._waiting, {}
             task = asyncio.create_task(self._run(waiting))

@@ -1,6 +1,7 @@
 """Group commit for a database at the other end of a line: several batches are on their way at once.
 
-What waits when a lane is free goes together. Changes of the same order or idempotency key are never
+What waits when all lanes are free goes at once; while one is under way the next batch gathers until
+it is worth another lane, or the first comes back. Changes of the same order or idempotency key are never
 in flight together, so the lanes cannot overtake each other where it matters. A batch goes in the
 order of its keys, so that batches of several processes seldom wait for each other in a circle.
 """
@@ -14,6 +15,7 @@ from counterfoil.core.errors import Code, Refused
 from counterfoil.core.ports import Committed
 from counterfoil.store.batch import Mark, Sifted, marks_of
 
+BATCH_WORTH: Final = 32  # changes that make one more batch worth its round trip
 BATCH_MAX: Final = 128  # changes in one statement; more would only make the first of them wait
 Verdict: TypeAlias = Committed | Exception
 Waiting: TypeAlias = tuple[Change, "asyncio.Future[Committed]"]
@@ -30,6 +32,7 @@ class Lanes:
         alone: bool = False,
     ) -> None:
         self._write = write
+        self._lanes = lanes
         self._free = lanes
         self._alone = alone
         self._waiting: list[Waiting] = []
@@ -59,6 +62,8 @@ class Lanes:
     def _depart(self) -> None:
         self._called = False
         while self._free and self._waiting:
+            if self._free < self._lanes and len(self._waiting) < BATCH_WORTH:
+                return
             taken, rest = self._choose()
             sifted = Sifted(taken, self._busy)
             self._waiting = [*sifted.held, *rest]

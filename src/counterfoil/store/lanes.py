@@ -1,9 +1,9 @@
 """Group commit for a database at the other end of a line: several batches are on their way at once.
 
 What waits when all lanes are free goes at once; while one is under way the next batch gathers until
-it is worth another lane, or the first comes back. Changes of the same order or idempotency key are never
-in flight together, so the lanes cannot overtake each other where it matters. A batch goes in the
-order of its keys, so that batches of several processes seldom wait for each other in a circle.
+it is worth another lane, or the first comes back. Changes of the same order or idempotency key are
+never in flight together, so the lanes cannot overtake each other where it matters. A batch goes in
+the order of its keys, so that batches of several processes seldom wait for each other in a circle.
 """
 
 import asyncio

@@ -5,8 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help run demo test check fix cover bench soak fuzz docs dialect connector venv dev clean venv-package browser
-.PHONY: help run demo test postgres check fix cover bench soak fuzz docs dialect connector venv dev clean venv-package postgres-package
+.PHONY: help run demo test check fix cover bench soak fuzz docs dialect connector venv dev clean venv-package browser postgres
 
 help: ## what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,21 +49,16 @@ fix: dev ## format and mend what can be mended
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
 
-test: check browser ## every test
+test: check browser postgres ## every test
 	@$(BIN)/pytest -n 2 $(ARGS)
 
 browser:
 	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 || { echo "install Debian's chromium first: apt-get install chromium"; exit 1; }; \
 	echo "installing the browser that tests need"; apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
-test: check postgres ## every test
-	@$(BIN)/pytest -n 2 $(ARGS)
 
 postgres:
-	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || $(MAKE) --no-print-directory postgres-package
-
-postgres-package:
-	@test "$$(id -u)" = 0 || { echo "install Debian's postgresql first: apt-get install postgresql"; exit 1; }
-	apt-get update -qq && apt-get install -y -qq postgresql
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { test "$$(id -u)" = 0 || { echo "install Debian's postgresql first: apt-get install postgresql"; exit 1; }; \
+	echo "installing the database that tests need"; apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql >/dev/null; }
 
 cover: dev ## branch coverage of core and engine
 	@$(BIN)/coverage erase

@@ -17,8 +17,9 @@ from typing import Final, cast
 
 import uvloop
 
+from counterfoil.bench.cluster import free_port
 from counterfoil.bench.load import LoadError
-from counterfoil.bench.server import READY, free_port
+from counterfoil.bench.server import READY
 from counterfoil.core.callbacks import Callback, Endpoint, Receipt
 from counterfoil.core.card import Cvv, Pan
 from counterfoil.core.money import Money

@@ -21,9 +21,8 @@ from rich.console import Console
 from counterfoil.bench import figures, report
 from counterfoil.bench.callbacks import Fan, drain, fan_rate, listen_to, receive_command
 from counterfoil.bench.calls import AUTHORIZE, CALLS, CHARGE, FILTER, GET, LIST, REFUND, Call
-from counterfoil.bench.figures import GOAL_CONNECTIONS, Fanned, Findings, Resident, Row
 from counterfoil.bench.cluster import free_port
-from counterfoil.bench.figures import GOAL_CONNECTIONS, Findings, Resident, Row
+from counterfoil.bench.figures import GOAL_CONNECTIONS, Fanned, Findings, Resident, Row
 from counterfoil.bench.fill import fill_file
 from counterfoil.bench.load import LoadError, find_tool
 from counterfoil.bench.server import (
@@ -43,8 +42,7 @@ SCALE_CALLS: Final = (GET, FILTER, AUTHORIZE)  # what adds orders comes last
 
 
 class Options(Record):
-    """What to measure. Without `memory`, `scale` and `callbacks` it is the table.
-    """What to measure. Without `memory`, `scale` and `postgres` it is the table.
+    """What to measure. Without `memory`, `scale`, `callbacks` and `postgres` it is the table.
 
     `calls` are names, none is all; `few` are the stored orders that `scale` is compared with; `fan`
     says how many callbacks go to how many addresses.
@@ -107,9 +105,8 @@ class Bench:
     def findings(self) -> Findings:
         """Measure what was asked for; raises `LoadError`."""
         found = Findings()
-        if not (self._options.memory or self._options.scale or self._options.callbacks):
         options = self._options
-        if not (options.memory or options.scale or options.postgres):
+        if not (options.memory or options.scale or options.callbacks or options.postgres):
             found = self._table(found)
         if self._options.memory:
             found = self._memory(found)

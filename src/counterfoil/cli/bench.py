@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
+from msgspec.structs import replace
 
 from counterfoil.bench.suite import Options, run
 from counterfoil.cli.serving import Json
@@ -30,7 +31,6 @@ def bench(  # noqa: PLR0913 (each is a documented option)
     """Load a real server over loopback, and a bare one that does the same work on disk.
 
     Example: counterfoil bench --call authorize --connections 64 --rounds 5
-    Example: counterfoil bench --scale 1000000
 
     Parameters
     ----------
@@ -53,15 +53,12 @@ def bench(  # noqa: PLR0913 (each is a documented option)
     postgres
         Measure on a PostgreSQL of its own instead, beside plain transactions of pgbench.
     """
-    usual = Options()
+    wanted = Options(rounds=rounds, seconds=seconds, folder=folder, as_json=json)
     return run(
-        Options(
+        replace(
+            wanted,
             calls=tuple(call or ()),
-            connections=tuple(connections or usual.connections),
-            rounds=rounds,
-            seconds=seconds,
-            folder=folder,
-            as_json=json,
+            connections=tuple(connections or wanted.connections),
             memory=memory,
             scale=scale,
             callbacks=callbacks,

@@ -34,7 +34,7 @@ from sqlalchemy.sql.selectable import FromClause
 from sqlalchemy.types import TypeEngine
 
 from counterfoil.core.ports import FILTERS
-from counterfoil.store import agenda
+from counterfoil.store import agenda, queries
 from counterfoil.store import tables as t
 from counterfoil.store.queries import Query
 from counterfoil.store.rows import Row
@@ -135,6 +135,14 @@ def plant_new() -> Query:
     v = _rows(t.timers.name, _less(SHAPES[t.timers.name], one=True))
     own = select(_merchant(v, one=True), *v.c)
     return text(insert(t.timers).from_select(list(t.timers.c), own).on_conflict_do_nothing())
+
+
+@cache
+def endpoint_held() -> Query:
+    """An endpoint, which nobody else changes until the transaction is over."""
+    e = t.endpoints
+    mine = (queries.at(e.c.merchant_id, "merchant"), queries.at(e.c.id, "id"))
+    return text(select(e.c.body).where(*mine).with_for_update())
 
 
 @cache

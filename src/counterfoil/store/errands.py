@@ -95,6 +95,20 @@ class ErrandStore:
         sql = bulk.put(t.endpoints).sql
         await self._alter(lambda connection: connection.execute(sql, *bound))
 
+    async def alter_endpoint(
+        self, merchant: int, endpoint: int, alter: Callable[[Endpoint], Endpoint]
+    ) -> Endpoint | None:
+        async def work(connection: Connection) -> Endpoint | None:
+            found = await read(connection, bulk.endpoint_held(), merchant=merchant, id=endpoint)
+            if not found:
+                return None
+            made = alter(rows.read_endpoint(found[0]))
+            own = bulk.arrays([(merchant, endpoint, rows.body(made))], len(t.endpoints.c))
+            await connection.execute(bulk.put(t.endpoints).sql, *own)
+            return made
+
+        return await self._alter(work)
+
     async def remove_endpoint(self, merchant: int, endpoint: int) -> None:
         async def work(connection: Connection) -> None:
             await read(connection, agenda.remove_endpoint(), merchant=merchant, id=endpoint)

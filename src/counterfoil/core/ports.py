@@ -31,6 +31,7 @@ class Capability(StrEnum):
     CREDIT = "credit"
     PARTIAL_CHARGE = "partial_charge"
     PARTIAL_REVERSE = "partial_reverse"
+    INCREMENT = "increment"  # an authorization is raised by another that follows it up
     SEVERAL_CHARGES = "several_charges"
     INQUIRE = "inquire"
     NEEDS_CARD = "needs_card"  # the card number goes with every operation, not only the first
@@ -73,7 +74,8 @@ class Instruction(Record):
     """What the acquirer is asked. `reference` is our operation's id: unique, and echoed back.
 
     A refund of one charge has that charge as its `original`; one of several has the authorization,
-    and `parts` says how much of each.
+    and `parts` says how much of each. An authorization that has one raises it. `method` is what is
+    paid with where that is no card, and `payer` then the name of who will owe it.
     """
 
     reference: int
@@ -83,6 +85,8 @@ class Instruction(Record):
     amount: Money
     terminal: str
     final: bool = False
+    method: str | None = None
+    payer: str | None = None
     card: CardData | None = None
     original: Original | None = None
     parts: tuple[Part, ...] = ()
@@ -140,7 +144,7 @@ class Committed(StrEnum):
 
     DONE = "done"
     STALE = "stale"  # another step came first: load and decide again
-    DUPLICATE = "duplicate"  # its idempotency key has been used
+    DUPLICATE = "duplicate"  # its idempotency key, or a name it takes, has been used
 
 
 ID_MAX: Final = 2**63 - 1

@@ -9,7 +9,10 @@ from tests.cli.conftest import Run, left_in
 from tests.e2e.client import Answer, Client, payment
 from tests.e2e.server import Server
 
-KEYS = {"bizon": {"login": "project", "password": "password"}}
+KEYS = {
+    "bizon": {"login": "project", "password": "password"},
+    "afterpay": {"auth_key": "project.password"},
+}
 
 
 def ask_once(server: Server, credentials: tuple[str, str]) -> Answer:
@@ -68,6 +71,7 @@ def test_a_new_password_is_shown_once_and_works(tmp_path: Path, anywhere: Run) -
     words = ("merchant", "add", "Book shop", "--login", "books", "--fee", "2.9", "--json")
     (made,) = anywhere(*words, *url).rows
     login, password = str(made["login"]), str(made["password"])
+    assert made["auth_key"] == f"{login}.{password}"
     shown = anywhere("merchant", "show", str(made["id"]), *url)
     listed = anywhere("merchant", "list", *url)
     assert password not in shown.out + listed.out

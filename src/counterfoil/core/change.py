@@ -12,6 +12,7 @@ from counterfoil.core.order import Kind, Operation, Order, Outcome
 from counterfoil.core.record import Record
 from counterfoil.core.timers import Timer
 
+QUOTE: Final = '"'  # begins every name; no idempotency key can hold it
 FOREVER: Final = 2**63 - 1  # microseconds since 1970; no key is kept as long as that
 
 
@@ -25,6 +26,11 @@ class KeyUse(Record):
     fingerprint: bytes
     order: int
     used: int
+
+
+def taken(name: str, order: Order) -> KeyUse:
+    """A name of the merchant's own, taken by the order for ever."""
+    return KeyUse(key=QUOTE + name, fingerprint=b"", order=order.id, used=FOREVER)
 
 
 class Change(Record):

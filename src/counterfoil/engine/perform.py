@@ -19,7 +19,7 @@ from counterfoil.core import rules
 from counterfoil.core.answers import Answer, Approved, Declined, Unknown
 from counterfoil.core.authenticator import Authenticator
 from counterfoil.core.card import SealedCard, expired
-from counterfoil.core.change import FOREVER, Change, KeyUse, change
+from counterfoil.core.change import QUOTE, Change, KeyUse, change, taken
 from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.later import timers_after
@@ -142,10 +142,7 @@ class Engine:
                 payment, _ = rules.find(begun, born.id)
                 demand(self.acquirer(merchant, payment.terminal), begun, born)
                 births.append(born)
-            names = tuple(
-                KeyUse(key=name, fingerprint=b"", order=order.id, used=FOREVER)
-                for name in planned.names
-            )
+            names = tuple(taken(name, order) for name in planned.names)
             made = change(begun, born=tuple(births), cards=cards, key=key)
             return replace(made, names=names) if names else made
 
@@ -344,7 +341,12 @@ class Engine:
         """Raise `Refused(NAME_TAKEN)` where that is why a change was no news."""
         for name in made.names:
             if await self.store.key_use(made.order.merchant, name.key) is not None:
-                raise Refused(Code.NAME_TAKEN, name=name.key)
+                raise Refused(Code.NAME_TAKEN, name=name.key.removeprefix(QUOTE))
+
+    async def named(self, merchant: int, name: str) -> int | None:
+        """The order that took that name."""
+        use = await self.store.key_use(merchant, QUOTE + name)
+        return None if use is None else use.order
 
     async def commit(self, order: Order, decide: Callable[[Order], Change | None]) -> Change | None:
         """Decide and commit, again and again while others come first; None: nothing to do.

@@ -48,7 +48,7 @@ def add(  # noqa: PLR0913 (each is a documented option)
     name
         What people call it.
     login
-        The project's login on the Bizon wire; the AfterPay wire's key begins with it.
+        The project's login on the Bizon wire. The AfterPay wire's key is login.password.
     currency
         Its currency, for orders that name none and for accounting.
     fee
@@ -86,8 +86,7 @@ async def _added(parts: Parts, made: Merchant, login: str) -> dict[str, Cell]:
         await parts.store.save_credential(
             Credential(wire=wire, login=login, merchant=number, secret_hash=hashed)
         )
-    key = f"{login}.{password}"
-    return {"id": number, "name": made.name, "login": login, "password": password, "auth_key": key}
+    return {"id": number, "name": made.name, "login": login, "password": password}
 
 
 @merchant.command(name="list")

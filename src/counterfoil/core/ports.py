@@ -74,8 +74,7 @@ class Instruction(Record):
     """What the acquirer is asked. `reference` is our operation's id: unique, and echoed back.
 
     A refund of one charge has that charge as its `original`; one of several has the authorization,
-    and `parts` says how much of each. An authorization that has one raises it. `method` is what is
-    paid with where that is no card, and `payer` then the name of who will owe it.
+    and `parts` says how much of each. An authorization that has one raises it.
     """
 
     reference: int
@@ -85,8 +84,8 @@ class Instruction(Record):
     amount: Money
     terminal: str
     final: bool = False
-    method: str | None = None
-    payer: str | None = None
+    method: str | None = None  # what is paid with, where that is no card
+    payer: str | None = None  # and then the name of who will owe it
     card: CardData | None = None
     original: Original | None = None
     parts: tuple[Part, ...] = ()
@@ -97,13 +96,9 @@ class Instruction(Record):
     def inquiry(self) -> Inquiry:
         """The question what became of it."""
         return Inquiry(
-            reference=self.reference,
-            merchant=self.merchant,
-            order=self.order,
-            kind=self.kind,
-            amount=self.amount,
-            terminal=self.terminal,
-        )
+            reference=self.reference, merchant=self.merchant, order=self.order, kind=self.kind,
+            amount=self.amount, terminal=self.terminal,
+        )  # fmt: skip
 
 
 Receiver: TypeAlias = Callable[[Inquiry, Answer], Awaitable[None]]

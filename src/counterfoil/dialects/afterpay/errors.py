@@ -109,6 +109,7 @@ ERRORS: Final[Mapping[Code, WireError]] = {
     Code.NOT_SUPPORTED: WireError(BAD, "400.000", "The acquirer does not offer {operation}"),
     Code.CREDIT_NOT_ENABLED: WireError(BAD, "400.000", "Credit is not enabled"),
     Code.NO_STORED_CARD: WireError(BAD, "400.000", "The order has no stored card"),
+    Code.WALLET_REFUSED: WireError(BAD, "400.000", "The wallet's token is refused: {reason}"),
     Code.PAYMENT_NOT_FOUND: WireError(BAD, NO_ORDER, "The order has no such payment"),
     Code.CHARGE_NOT_FOUND: WireError(BAD, NO_CAPTURE, "The capture does not exist"),
     Code.NOT_ENOUGH_UNITS: WireError(BAD, RANGE, "The order has no such units left"),

@@ -202,6 +202,8 @@ class Bank:
 class Desk:
     """A gateway in memory, and a client of it."""
 
+    engine: Engine
+
     def __init__(self, store: MemoryStore, bank: Bank, clock: FakeClock, app: Served) -> None:
         self.store = store
         self.bank = bank
@@ -289,4 +291,6 @@ async def open_desk() -> Desk:
     }
     handlers["complete"] = ("browser", returning.serve(engine))
     handlers["test"] = ("bank", serve(pages))
-    return Desk(store, bank, clock, Served(handlers, store))
+    desk = Desk(store, bank, clock, Served(handlers, store))
+    desk.engine = engine
+    return desk

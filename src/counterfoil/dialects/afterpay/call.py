@@ -149,10 +149,12 @@ class Call:
                 return name
         return tried[-1]
 
-    async def carry_on(self, order: Order, plan: Planner, count: int = 1) -> Done:
+    async def carry_on(
+        self, order: Order, plan: Planner, count: int = 1, own: str | None = None
+    ) -> Done:
         """What the plan makes of the order, given so many new numbers; again where one was taken.
 
-        Raises `Failure` for a number of the merchant's own that is in use.
+        Raises `Failure` where the merchant's `own` number is in use.
         """
         for _ in range(numbers.TRIES_MAX):
             new = await self.numbers.next(self.merchant.id, numbers.NUMBER, count)
@@ -160,14 +162,19 @@ class Call:
                 return await self.gateway.orders.carry_on(
                     self.merchant, order.id, partial(plan, new), self.once()
                 )
-            except (Refused, Failure) as refusal:
+            except Failure:
                 self.numbers.give_back(self.merchant.id, numbers.NUMBER, new)
-                self.again(refusal)
+                raise
+            except Refused as refusal:
+                if refusal.code is not Code.NAME_TAKEN:
+                    self.numbers.give_back(self.merchant.id, numbers.NUMBER, new)
+                self.again(refusal, own)
         raise Refused(Code.BUSY)
 
-    def again(self, refusal: Refused | Failure) -> None:
-        """Go on where another process was quicker to take a number; else raise what it is."""
-        if isinstance(refusal, Failure) or refusal.code is not Code.NAME_TAKEN:
+    def again(self, refusal: Refused, own: str | None) -> None:
+        """Go on where a number of ours was taken meanwhile; else raise what it is."""
+        if refusal.code is not Code.NAME_TAKEN:
             raise refusal
-        if not self.numbers.forget(self.merchant.id, refusal.facts["name"]):
-            raise numbers.used_again(refusal.facts["name"]) from refusal
+        if refusal.facts["name"] == own:
+            raise numbers.used_again(own) from refusal
+        self.numbers.forget(self.merchant.id, refusal.facts["name"])

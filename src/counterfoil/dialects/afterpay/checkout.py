@@ -116,7 +116,7 @@ async def authorize(call: Call) -> Done:
         try:
             return await call.gateway.orders.invoice(call.merchant, draft, call.once())
         except Refused as refusal:
-            call.again(refusal)
+            call.again(refusal, name)
     raise invalid(NUMBER_USED, "The number cannot be used now", "order.number")
 
 

@@ -22,7 +22,6 @@ CUSTOMER: Final = "afterpay.customer"
 ORDER: Final = "afterpay.order"
 CAPTURE: Final = "afterpay.capture"
 REFUND: Final = "afterpay.refund"
-OURS: Final = (NUMBER, CUSTOMER)
 TRIES_MAX: Final = 100  # of processes that count along at the same time; of one number used anew
 TAKEN: Final = {
     ORDER: (NUMBER_USED, "order.number"),
@@ -54,13 +53,9 @@ class Numbers:
         if unused and self._last.get(mark) == unused[-1]:
             self._last[mark] = unused[0] - 1
 
-    def forget(self, merchant: int, name: str) -> bool:
-        """Whether that name is of a sequence: then it is looked up anew where that goes on."""
-        space = name.partition("/")[0]
-        if space not in OURS:
-            return False
-        self._last.pop((merchant, space), None)
-        return True
+    def forget(self, merchant: int, name: str) -> None:
+        """Look a sequence up anew where a name of it was taken."""
+        self._last.pop((merchant, name.partition("/")[0]), None)
 
     async def _last_taken(self, merchant: int, space: str) -> int:
         """A number that is taken before one that is free: by doubling steps, then by halves."""

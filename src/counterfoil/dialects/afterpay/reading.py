@@ -28,7 +28,7 @@ from counterfoil.dialects.afterpay.errors import (
     message,
 )
 
-NUMBER: Final = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,40})?([eE][-+]?[0-9]{1,2})?", re.ASCII)
+NUMBER: Final = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,40})?([eE][-+]?[0-9]{1,2})?", re.ASCII)
 DATE: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})([T ].{0,40})?", re.ASCII)
 MEMBER: Final = re.compile(rb'"(?:[^"\\]|\\.)*"\s*(:)?')
 EXACT: Final = Context(prec=60, rounding=ROUND_HALF_UP)

@@ -78,7 +78,7 @@ async def capture(call: Call) -> Reply:
     if made is None:
         order = await call.order()
         asked = await asking.capture(call, order)
-        made = await call.carry_on(order, asked.plan, asked.needs)
+        made = await call.carry_on(order, asked.plan, asked.needs, asked.name)
     (operation,) = approved(made)
     return answer(render.capture_answer(made.order, operation))
 
@@ -104,7 +104,7 @@ async def refund(call: Call) -> Reply:
     if made is None:
         order = await call.order()
         asked = await asking.refund(call, order)
-        made = await call.carry_on(order, asked.plan, asked.needs(order))
+        made = await call.carry_on(order, asked.plan, asked.needs(order), asked.name)
     return answer(render.refund_answer(made.order, approved(made)))
 
 

@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from httpx2 import Response
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.afterpay.shop import Shop, item, open_shop
@@ -62,12 +63,15 @@ async def step(shop: Shop, tally: Tally, what: str, amount: int | None) -> None:
         assert (answer.status_code == 200) == (0 < wanted <= tally.remaining), answer.text
         if answer.status_code == 200:
             tally.captures[json.loads(answer.content)["captureNumber"]] = [wanted, 0]
+            agrees(answer, tally)
     elif what == "void":
         body = None if amount is None else {"cancellationDetails": rows}
         wanted = tally.remaining if amount is None else amount
         answer = await shop.post("/orders/1/voids", body)
         assert (answer.status_code == 200) == (0 < wanted <= tally.remaining), answer.text
-        tally.voided += wanted if answer.status_code == 200 else 0
+        if answer.status_code == 200:
+            tally.voided += wanted
+            agrees(answer, tally)
     elif what == "refund":
         await refund(shop, tally, amount)
     elif what == "update" and amount is not None:
@@ -85,6 +89,8 @@ async def refund(shop: Shop, tally: Tally, amount: int | None) -> None:
         assert (answer.status_code == 200) == bool(left), answer.text
         for each in left:
             each[1] = each[0]
+        if left:
+            agrees(answer, tally)
         return
     for number, (whole, gone) in tally.captures.items():
         body = {"captureNumber": number, "orderItems": [item("x", amount)]}
@@ -92,7 +98,18 @@ async def refund(shop: Shop, tally: Tally, amount: int | None) -> None:
         assert (answer.status_code == 200) == (amount <= whole - gone), answer.text
         if answer.status_code == 200:
             tally.captures[number][1] += amount
+            agrees(answer, tally)
             return
+
+
+def agrees(answer: Response, tally: Tally) -> None:
+    """The totals that a call answers are those of the tally."""
+    said = json.loads(answer.content)
+    whole = said.get("totalAuthorizedAmount", said.get("authorizedAmount"))
+    assert (whole, said["remainingAuthorizedAmount"]) == (tally.authorized, tally.remaining)
+    gone = sum(each for _, each in tally.captures.values())
+    totals = said["totalCapturedAmount"], said["totalRefundedAmount"]
+    assert totals == (tally.captured, gone)
 
 
 async def compared(shop: Shop, tally: Tally) -> None:

@@ -74,7 +74,7 @@ async def test_an_accepted_order_is_told() -> None:
     ("change", "status"),
     [
         (proved, "Accepted"),
-        (lambda order: replace(order, closed=Code.ORDER_CLOSED), "Cancelled"),
+        (lambda order: replace(order, closed=Code.AUTHENTICATION_FAILED), "Cancelled"),
         (lambda order: replace(order, closed=Code.SESSION_EXPIRED), "Expired"),
     ],
 )

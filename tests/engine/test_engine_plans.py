@@ -98,6 +98,7 @@ async def test_a_repeated_step_is_done_once() -> None:
 async def test_a_step_may_only_describe_the_order_anew() -> None:
     desk = await open_desk()
     order = (await desk.authorize()).order
+    desk.clock.advance(1)
 
     def describe(order: Order) -> Plan:
         return Plan(order=replace(order, facts="{}"), names=("s/1",))

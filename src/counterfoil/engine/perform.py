@@ -19,7 +19,7 @@ from counterfoil.core import rules
 from counterfoil.core.answers import Answer, Approved, Declined, Unknown
 from counterfoil.core.authenticator import Authenticator
 from counterfoil.core.card import SealedCard, expired
-from counterfoil.core.change import QUOTE, Change, KeyUse, change, taken
+from counterfoil.core.change import QUOTE, Change, change, taken
 from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.later import timers_after

@@ -124,7 +124,7 @@ async def act(gateway: Gateway, merchant: Merchant, order: Order, *, confirmed: 
         if not awaited(now) or any(each.outcome is Outcome.PENDING for each in now.operations):
             raise Refused(Code.SESSION_EXPIRED)
         if late or not confirmed:
-            why = Code.SESSION_EXPIRED if late else Code.ORDER_CLOSED
+            why = Code.SESSION_EXPIRED if late else Code.AUTHENTICATION_FAILED
             return Plan(order=rejected(now, why, gateway.clock.now()))
         payment = replace(now.payments[-1], secure3d=Secure3d(reason="login"))
         begun = replace(now, payments=(*now.payments[:-1], payment))

@@ -274,7 +274,8 @@ Or let a customer pay in the browser: open the address that stands behind Locati
 
 An order by invoice on the AfterPay wire; then capture and refund it, in full or by items.
 
-  curl -s {address}/api/v3/checkout/authorize -H 'X-Auth-Key: {seeded.AUTH_KEY}' -d '{{
+  curl -s {address}/api/v3/checkout/authorize -H 'X-Auth-Key: {seeded.AUTH_KEY}' \\
+       -H 'Content-Type: application/json' -d '{{
     "payment": {{"type": "Invoice"}},
     "customer": {{"firstName": "Ada", "lastName": "Lovelace"}},
     "order": {{"number": "1001", "currency": "EUR", "items": [

@@ -105,6 +105,8 @@ async def test_a_step_may_only_describe_the_order_anew() -> None:
 
     done = await desk.orders.carry_on(desk.merchant, order.id, describe, once())
     assert (done.operation, (await desk.now(order)).facts) == (None, "{}")
+    assert await desk.engine.named(1, "s/1") == order.id
+    assert await desk.engine.named(1, "s/2") is None
     taken = await refusal(desk.orders.carry_on(desk.merchant, order.id, describe))
     assert (taken.code, taken.facts) == (Code.NAME_TAKEN, {"name": "s/1"})
     again = await desk.orders.carry_on(desk.merchant, order.id, describe, once())
@@ -175,3 +177,18 @@ async def test_an_invoice_can_be_charged_for_thirty_days() -> None:
     assert stands(await desk.now(order)) == {Bucket.AUTHORIZED: 12_000}
     await desk.later(120)
     assert stands(await desk.now(order)) == {Bucket.REVERSED: 12_000}
+
+
+async def test_of_two_requests_of_one_key_the_second_takes_no_name() -> None:
+    desk = await open_desk()
+    order = (await desk.authorize()).order
+
+    async def take(name: str) -> Done:
+        def plan(order: Order) -> Plan:
+            return Plan(order=order, names=(name, f"{name}/more"))
+
+        return await desk.orders.carry_on(desk.merchant, order.id, plan, once())
+
+    await asyncio.gather(take("s/1"), take("s/2"))
+    assert await desk.engine.named(1, "s/1") == order.id
+    assert await desk.engine.named(1, "s/2") is None

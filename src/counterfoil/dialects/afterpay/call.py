@@ -133,21 +133,20 @@ class Call:
 
     async def free_name(self, space: str, number: str) -> str:
         """The name by which a number is taken; one in use where it may not be used again."""
-        engine = self.gateway.orders.engine
         folded = number.casefold() if space == numbers.ORDER else number
-        tried = numbers.attempts(space, folded)
-        for name in tried:
-            holder = await engine.named(self.merchant.id, name)
+        name = ""
+        for name in numbers.attempts(space, folded):
+            holder = await self.gateway.orders.engine.named(self.merchant.id, name)
             if holder is None:
-                return name
+                break
             order = await self.gateway.store.load(self.merchant.id, holder)
             if space == numbers.ORDER:
                 in_use = not rejected(order)
             else:
                 in_use = numbers.holds(order, space, number)
             if in_use:
-                return name
-        return tried[-1]
+                break
+        return name
 
     async def carry_on(
         self, order: Order, plan: Planner, count: int = 1, own: str | None = None
@@ -177,4 +176,4 @@ class Call:
             raise refusal
         if refusal.facts["name"] == own:
             raise numbers.used_again(own) from refusal
-        self.numbers.forget(self.merchant.id, refusal.facts["name"])
+        self.numbers.pass_by(self.merchant.id, refusal.facts["name"])

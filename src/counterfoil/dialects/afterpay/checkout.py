@@ -145,8 +145,8 @@ def read(reader: Reader) -> tuple[str, Asked, OrderFacts]:
 
 def answer(made: Done, call: Call) -> View:
     """What the risk check said: 200 whatever it was."""
-    order, operation = made.order, made.operation
-    assert operation is not None
+    order = made.order
+    operation = order.operations[0]  # a charge may have followed at once
     outcome, messages = judged(operation)
     known = facts.of_order(order)
     there = outcome in {OUTCOMES[Outcome.APPROVED], PENDING}

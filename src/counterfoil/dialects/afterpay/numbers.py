@@ -5,6 +5,7 @@ along. What this process remembers is only where to look next; a number that was
 is a gap. Merchants' own numbers are names, too.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 from counterfoil.core.order import Order
@@ -36,12 +37,13 @@ class Numbers:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._last: dict[tuple[int, str], int] = {}
+        self._floor: dict[tuple[int, str], int] = {}
 
     async def next(self, merchant: int, space: str, count: int = 1) -> list[int]:
         """So many numbers that nobody has taken, as far as is known."""
         mark = (merchant, space)
         if mark not in self._last:
-            found = await self._last_taken(merchant, space)
+            found = await self._last_taken(merchant, space, self._floor.get(mark, 0))
             self._last.setdefault(mark, found)
         first = self._last[mark] + 1
         self._last[mark] += count
@@ -53,17 +55,22 @@ class Numbers:
         if unused and self._last.get(mark) == unused[-1]:
             self._last[mark] = unused[0] - 1
 
-    def forget(self, merchant: int, name: str) -> None:
-        """Look a sequence up anew where a name of it was taken."""
-        self._last.pop((merchant, name.partition("/")[0]), None)
+    def pass_by(self, merchant: int, name: str) -> None:
+        """Go on behind a number that somebody else has taken; a merchant's own is behind already.
 
-    async def _last_taken(self, merchant: int, space: str) -> int:
+        There may be gaps before it, so it is never looked for below it again.
+        """
+        space, _, number = name.partition("/")
+        if self._last.pop((merchant, space), None) is not None:
+            self._floor[merchant, space] = int(number)
+
+    async def _last_taken(self, merchant: int, space: str, low: int) -> int:
         """A number that is taken before one that is free: by doubling steps, then by halves."""
 
         async def free(number: int) -> bool:
             return await self.engine.named(merchant, f"{space}/{number}") is None
 
-        low, step = 0, 1
+        step = 1
         while not await free(low + step):
             low, step = low + step, step * 2
         high = low + step
@@ -76,10 +83,11 @@ class Numbers:
         return low
 
 
-def attempts(space: str, number: str) -> list[str]:
-    """The names that stand for a number: what was declined under the first may use the next."""
-    first = f"{space}/{number}"
-    return [first, *(f"{first} {attempt}" for attempt in range(2, TRIES_MAX))]
+def attempts(space: str, number: str) -> Iterator[str]:
+    """The names that stand for a number: what was declined under one may use the next."""
+    yield f"{space}/{number}"
+    for attempt in range(2, TRIES_MAX):
+        yield f"{space}/{number} {attempt}"
 
 
 def capture_number(number: int) -> str:

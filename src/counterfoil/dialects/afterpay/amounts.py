@@ -18,6 +18,7 @@ from counterfoil.core import claims, rules
 from counterfoil.core.change import FOREVER
 from counterfoil.core.money import major
 from counterfoil.core.order import Kind, Operation, Order, Outcome, Payment
+from counterfoil.core.record import remembered
 from counterfoil.dialects.afterpay import facts
 from counterfoil.dialects.afterpay.facts import Item, Summary
 
@@ -96,7 +97,7 @@ class Sums(NamedTuple):
 
 def sums(order: Order, at: int = FOREVER) -> Sums:
     """Where the order's money stood right after that instant."""
-    done = approved(order, at)
+    done = approved_by(order, at)
     of = {
         kind: sum(each.amount.minor for each in done if each.kind is kind)
         for kind in (Kind.AUTHORIZE, Kind.CHARGE, Kind.REVERSE, Kind.REFUND)
@@ -115,13 +116,15 @@ def sums(order: Order, at: int = FOREVER) -> Sums:
     )
 
 
-def approved(order: Order, at: int = FOREVER) -> list[Operation]:
+@remembered
+def approved(order: Order) -> list[Operation]:
     """The operations approved so far, oldest first."""
-    return [
-        each
-        for each in order.operations
-        if each.outcome is Outcome.APPROVED and each.closed is not None and each.closed <= at
-    ]
+    return [each for each in order.operations if each.outcome is Outcome.APPROVED]
+
+
+def approved_by(order: Order, at: int) -> list[Operation]:
+    """The same, of those that were approved by that instant."""
+    return [each for each in approved(order) if (each.closed or 0) <= at]
 
 
 def edition(order: Order, at: int = FOREVER) -> tuple[int, Summary | None]:
@@ -129,7 +132,7 @@ def edition(order: Order, at: int = FOREVER) -> tuple[int, Summary | None]:
     known = facts.of_order(order)
     found = [(0, known.summary)]
     found += [(each.since, each.summary) for each in known.editions if each.since <= at]
-    for each in approved(order, at):
+    for each in approved_by(order, at):
         update = facts.of_act(each).update
         if update is not None:
             found.append((each.closed or 0, update))
@@ -150,13 +153,14 @@ def balances(order: Order) -> dict[int, int]:
     }
 
 
-def refunded(order: Order, at: int = FOREVER) -> Mapping[int, int]:
-    """Minor units refunded of each capture."""
-    found: dict[int, int] = {}
-    for each in approved(order, at):
-        if each.kind is Kind.REFUND:
-            for part in each.parts:
-                found[part.charge] = found.get(part.charge, 0) + part.minor
+@remembered
+def refunded(order: Order) -> Mapping[int, tuple[int, int]]:
+    """Minor units refunded of each capture, and when it was last."""
+    found: dict[int, tuple[int, int]] = {}
+    for each in approved(order):
+        for part in each.parts if each.kind is Kind.REFUND else ():
+            before, _ = found.get(part.charge, (0, 0))
+            found[part.charge] = (before + part.minor, each.closed or 0)
     return found
 
 

@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from counterfoil.core.order import Operation, Order
-from counterfoil.core.record import Record
+from counterfoil.core.record import Record, remembered
 
 WIRE: Final = "afterpay"
 Texts = Mapping[str, str]
@@ -113,6 +113,7 @@ NO_FACTS: Final = OrderFacts()
 NO_ACT: Final = Act()
 
 
+@remembered
 def of_order(order: Order) -> OrderFacts:
     """What is kept of the order."""
     mine = wires(order).get(WIRE)

@@ -215,10 +215,9 @@ def details(order: Order, merchant: Merchant, now: int) -> View:
 # Captures.
 
 
-def captures(order: Order, at: int | None = None) -> list[Operation]:
+def captures(order: Order) -> list[Operation]:
     """The captures so far, oldest first."""
-    done = amounts.approved(order) if at is None else amounts.approved(order, at)
-    return [each for each in done if each.kind is Kind.CHARGE]
+    return [each for each in amounts.approved(order) if each.kind is Kind.CHARGE]
 
 
 def number_of_act(operation: Operation) -> str:
@@ -235,14 +234,9 @@ def reservation(order: Order) -> str:
 def capture(order: Order, operation: Operation) -> View:
     """A capture."""
     act, number = facts.of_act(operation), number_of_act(operation)
-    given = amounts.refunded(order).get(operation.id, 0)
+    given, back = amounts.refunded(order).get(operation.id, (0, 0))
     tracked = [each for each in facts.of_order(order).shipping if each.capture == number]
-    back = [
-        each.closed or 0
-        for each in amounts.approved(order)
-        if each.kind is Kind.REFUND and operation.id in {part.charge for part in each.parts}
-    ]
-    changed = [*back, *(each.at for each in tracked if each.at > (operation.closed or 0))]
+    changed = max((each.at for each in tracked if each.at > (operation.closed or 0)), default=back)
     at = authorized_at(order)
     return present(
         {
@@ -252,7 +246,7 @@ def capture(order: Order, operation: Operation) -> View:
             "amount": money(order, operation.amount.minor),
             "balance": money(order, operation.amount.minor - given),
             "totalRefundedAmount": money(order, given),
-            "updatedAt": stamp(max(changed)) if changed else None,
+            "updatedAt": stamp(max(changed, back)) if changed else None,
             "orderDate": None if at is None else stamp(at),
             "captureItems": [row(each) for each in act.items],
             "shippingDetails": [tracking(each) for each in tracked],

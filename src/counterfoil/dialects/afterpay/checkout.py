@@ -8,7 +8,8 @@ from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Refused
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.money import Money
-from counterfoil.core.order import Operation, Outcome
+from counterfoil.core.order import Operation, Order, Outcome
+from counterfoil.core.rules import Plan
 from counterfoil.dialects.afterpay import facts, numbers, schema
 from counterfoil.dialects.afterpay.call import Call
 from counterfoil.dialects.afterpay.errors import (
@@ -20,7 +21,7 @@ from counterfoil.dialects.afterpay.errors import (
     invalid,
     risk,
 )
-from counterfoil.dialects.afterpay.facts import OrderFacts
+from counterfoil.dialects.afterpay.facts import OrderFacts, Summary
 from counterfoil.dialects.afterpay.login import url
 from counterfoil.dialects.afterpay.reading import Reader
 from counterfoil.dialects.afterpay.render import (
@@ -57,8 +58,12 @@ def currency_of(asked: Asked, merchant: Merchant) -> str:
     return found
 
 
-def offers(call: Call) -> View:
-    """The methods on offer for an order: an invoice, plain."""
+async def offers(call: Call) -> View:
+    """The methods on offer for an order: an invoice, plain.
+
+    An order that is told in full, with its number and customer, is kept: it can be authorized by
+    the checkout's id alone.
+    """
     reader = call.reader()
     order = None if reader is None else reader.inner("order")
     if reader is None or order is None:
@@ -68,19 +73,49 @@ def offers(call: Call) -> View:
     reader.choice("country", schema.COUNTRIES)
     reader.choice("conversationLanguage", schema.LANGUAGES)
     known = {name: described(reader, name) for name in ("customer", "deliveryCustomer")}
+    number = None if order.value("number") is None else schema.order_number(order)
     reader.finish()
-    asked.summary(currency_of(asked, call.merchant))
-    once, engine = call.once(), call.gateway.orders.engine
-    number = int.from_bytes(once.fingerprint[:7]) if once else engine.ids.next()
+    amount = Money(minor=0, currency=currency_of(asked, call.merchant))
+    summary = asked.summary(amount.currency)
+    whole = OrderFacts(
+        number=number,
+        summary=summary,
+        customer=known["customer"] or {},
+        delivery=known["deliveryCustomer"],
+    )
+    told = number is not None and bool(whole.customer) and bool(summary.items)
+    place = await keep(call, whole, replace(amount, minor=summary.gross), told=told)
     return present(
         {
-            "checkoutId": uuid("checkout", call.merchant.id, number),
+            "checkoutId": uuid("checkout", call.merchant.id, place),
             "outcome": OUTCOMES[Outcome.APPROVED],
             "paymentMethods": [INVOICE],
             "riskCheckMessages": [],
             **{name: customer_view(each) for name, each in known.items()},
         }
     )
+
+
+async def keep(call: Call, whole: OrderFacts, amount: Money, *, told: bool) -> int:
+    """The number of a checkout; one that is told in full is an order that nobody has paid yet."""
+    once, orders = call.once(), call.gateway.orders
+    order = Order(
+        merchant=call.merchant.id,
+        id=orders.engine.ids.next(),
+        amount=amount,
+        facts=facts.written(whole),
+    )
+    if not told:
+        return int.from_bytes(once.fingerprint[:7]) if once else order.id
+    name = f"{numbers.CHECKOUT}/{uuid('checkout', order.merchant, order.id)}"
+
+    async def act() -> Done:
+        made, _ = await orders.engine.begin_all(
+            call.merchant, order, lambda now: Plan(order=now, names=(name,)), once=once
+        )
+        return Done(order=made)
+
+    return (await orders.once(call.merchant, once, act)).order.id
 
 
 def described(reader: Reader, name: str) -> dict[str, object] | None:
@@ -94,9 +129,7 @@ async def authorize(call: Call) -> Done:
     reader = call.reader()
     if reader is None:
         raise invalid(MALFORMED, "The body is required", "request")
-    number, asked, kept = read(reader)
-    currency = currency_of(asked, call.merchant)
-    summary = asked.summary(currency)
+    number, summary, currency, kept = await asked_for(call, reader)
     name = await call.free_name(numbers.ORDER, number)
     for _ in range(numbers.TRIES_MAX):
         names, customer = [name], dict(kept.customer)
@@ -118,6 +151,31 @@ async def authorize(call: Call) -> Done:
         except Refused as refusal:
             call.again(refusal, name)
     raise invalid(NUMBER_USED, "The number cannot be used now", "order.number")
+
+
+async def asked_for(call: Call, reader: Reader) -> tuple[str, Summary, str, OrderFacts]:
+    """The order's number, what it is for, its currency and the rest; perhaps from a checkout."""
+    named = reader.text("checkoutId")
+    if named is None or reader.value("order") is not None:
+        number, asked, kept = read(reader)
+        currency = currency_of(asked, call.merchant)
+        return number, asked.summary(currency), currency, kept
+    payment = reader.inner("payment")
+    reader.required("payment")
+    paid = {} if payment is None else schema.payment(payment)
+    references, merchant = schema.references(reader), call.merchant.id
+    name = f"{numbers.CHECKOUT}/{named.lower()}"
+    holder = await call.gateway.orders.engine.named(merchant, name)
+    if holder is None:
+        reader.fault(FORMAT, "checkoutId", "is not one whose order was told in full")
+    reader.finish()
+    assert holder is not None
+    order = await call.gateway.store.load(merchant, holder)
+    known = facts.of_order(order)
+    assert known.number is not None
+    assert known.summary is not None
+    kept = replace(known, payment=paid, references=references, checkout=named.lower())
+    return known.number, known.summary, order.amount.currency, kept
 
 
 def read(reader: Reader) -> tuple[str, Asked, OrderFacts]:
@@ -157,12 +215,17 @@ def answer(made: Done, call: Call) -> View:
             "customer": customer_view(known.customer),
             "deliveryCustomer": customer_view(known.delivery),
             "reservationId": reservation(order) if there else None,
-            "checkoutId": uuid("checkout", order.merchant, order.id),
+            "checkoutId": checkout_of(order),
             "expirationDate": expiration_date(order, call.merchant),
             "riskCheckMessages": messages,
             "secureLoginUrl": url(call, order) if login else None,
         }
     )
+
+
+def checkout_of(order: Order) -> str:
+    """The UUID of the checkout that the order was made in."""
+    return facts.of_order(order).checkout or uuid("checkout", order.merchant, order.id)
 
 
 def judged(operation: Operation) -> tuple[str, list[object]]:
@@ -185,7 +248,7 @@ def updated(made: Done, call: Call) -> View:
         {
             "outcome": outcome,
             "reservationId": reservation(order),
-            "checkoutId": uuid("checkout", order.merchant, order.id),
+            "checkoutId": checkout_of(order),
             "expirationDate": expiration_date(order, call.merchant),
         }
     )

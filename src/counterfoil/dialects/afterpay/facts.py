@@ -23,33 +23,18 @@ class Kept(Record, rename="camel"):
 
 
 class Item(Kept):
-    """A row of an order, capture, void or refund. Prices are per unit; `vat_percent` is of them."""
+    """A row of an order, capture, void or refund; prices are per unit.
+
+    `figures` and `words` are its other members, by their names on the wire.
+    """
 
     product_id: str
     description: str
     quantity: Decimal
     gross_unit_price: Decimal
     net_unit_price: Decimal | None = None
-    vat_amount: Decimal | None = None
-    vat_percent: Decimal | None = None
-    vat_category: str | None = None
-    type: str | None = None
-    group_id: str | None = None
-    line_number: Decimal | None = None
-    refund_type: str | None = None
-    discount_amount: Decimal | None = None
-    google_product_category_id: Decimal | None = None
-    unit_code: str | None = None
-    image_url: str | None = None
-    product_url: str | None = None
-    google_product_category: str | None = None
-    merchant_product_type: str | None = None
-    market_place_seller_id: str | None = None
-    additional_information: str | None = None
-    parent_transaction_reference: str | None = None
-    specification: str | None = None
-    service_start: str | None = None
-    service_end: str | None = None
+    figures: dict[str, Decimal] = msgspec.field(default_factory=dict)
+    words: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Summary(Kept):
@@ -82,9 +67,13 @@ class Edition(Kept):
 
 
 class OrderFacts(Kept):
-    """An order. `number` is as first sent, None where another wire made it."""
+    """An order. `number` is as first sent, None where another wire made it.
+
+    `checkout` is the UUID of the checkout that told it, where it was authorized by that.
+    """
 
     number: str | None = None
+    checkout: str | None = None
     summary: Summary | None = None
     customer: dict[str, object] = msgspec.field(default_factory=dict)
     delivery: dict[str, object] | None = None

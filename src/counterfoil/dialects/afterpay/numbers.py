@@ -20,6 +20,7 @@ from counterfoil.engine.perform import Engine
 
 NUMBER: Final = "afterpay.number"
 CUSTOMER: Final = "afterpay.customer"
+CHECKOUT: Final = "afterpay.checkout"
 ORDER: Final = "afterpay.order"
 CAPTURE: Final = "afterpay.capture"
 REFUND: Final = "afterpay.refund"

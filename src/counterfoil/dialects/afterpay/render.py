@@ -83,17 +83,18 @@ def money(order: Order, minor: int) -> Decimal:
 
 def row(item: Item, more: Mapping[str, object] = NOTHING, *, sign: int = 1) -> View:
     """A row of an order, capture, refund or void; a refund's prices have the opposite sign."""
-    view: View = {"groupId": "", "lineNumber": Decimal(0), **_members(item)}
-    for name, value in view.items():
-        if isinstance(value, Decimal):
-            signed = value * sign if name in PRICES else value
-            view[name] = tidy(signed, CENTS if name in (*PRICES, "vatPercent") else 0)
-    return {**view, **more}
-
-
-def _members(kept: facts.Kept) -> View:
-    found: View = msgspec.to_builtins(kept, builtin_types=(Decimal,))
-    return found
+    figures = {
+        "lineNumber": Decimal(0),
+        "quantity": item.quantity,
+        "grossUnitPrice": item.gross_unit_price,
+        **({} if item.net_unit_price is None else {"netUnitPrice": item.net_unit_price}),
+        **item.figures,
+    }
+    view: View = {"groupId": "", **item.words, **more}
+    for name, value in figures.items():
+        signed = value * sign if name in PRICES else value
+        view[name] = tidy(signed, CENTS if name in (*PRICES, "vatPercent") else 0)
+    return view | {"productId": item.product_id, "description": item.description}
 
 
 def present(view: Mapping[str, object]) -> View:

@@ -45,7 +45,7 @@ async def payment_methods(call: Call) -> Reply:
     """POST /checkout/payment-methods."""
     await call.read()
     await call.earlier()
-    return answer(checkout.offers(call))
+    return answer(await checkout.offers(call))
 
 
 async def authorize(call: Call) -> Reply:

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-import msgspec
-
 from counterfoil.core.money import digits
 from counterfoil.core.order import Client
 from counterfoil.dialects.afterpay.amounts import agree, minor, total, total_net
@@ -25,7 +23,7 @@ VAT: Final = ("HighCategory", "LowCategory", "NullCategory", "NoCategory", "Midd
               "OtherCategory")
 ITEM_TYPES: Final = ("PhysicalArticle", "DigitalArticle", "GiftCard", "Discount", "ShippingFee",
                      "Surcharge", "Info", "Subscription")
-ITEM_NUMBERS: Final = ("netUnitPrice", "vatAmount", "vatPercent", "lineNumber", "discountAmount",
+ITEM_NUMBERS: Final = ("vatAmount", "vatPercent", "lineNumber", "discountAmount",
                        "googleProductCategoryId")
 ITEM_WORDS: Final = {"vatCategory": VAT, "type": ITEM_TYPES, "refundType": REFUND_TYPES}
 ITEM_TEXTS: Final = {
@@ -119,18 +117,23 @@ def item(reader: Reader) -> Item | None:
     quantity, price = reader.number("quantity"), reader.number("grossUnitPrice")
     if quantity is not None and quantity <= 0:
         reader.fault(RANGE, "quantity", "must be above zero")
-    found: dict[str, object] = {
-        "productId": reader.text("productId", 100),
-        "description": reader.text("description", cut=True),
-        "quantity": quantity,
-        "grossUnitPrice": price,
-    }
-    sound = all(present) and None not in found.values()
-    found |= {name: reader.number(name) for name in ITEM_NUMBERS}
-    found |= {name: reader.choice(name, words) for name, words in ITEM_WORDS.items()}
-    found |= {"groupId": reader.text("groupId", cut=True), **reader.texts(ITEM_TEXTS)}
-    kept = {name: value for name, value in found.items() if value is not None}
-    return msgspec.convert(kept, Item) if sound else None
+    product, description = reader.text("productId", 100), reader.text("description", cut=True)
+    figures = {name: reader.number(name) for name in ITEM_NUMBERS}
+    words = {name: reader.choice(name, known) for name, known in ITEM_WORDS.items()}
+    words |= {"groupId": reader.text("groupId", cut=True), **reader.texts(ITEM_TEXTS)}
+    if not all(present) or product is None or description is None:
+        return None
+    if quantity is None or price is None:
+        return None
+    return Item(
+        product_id=product,
+        description=description,
+        quantity=quantity,
+        gross_unit_price=price,
+        net_unit_price=reader.number("netUnitPrice"),
+        figures={name: number for name, number in figures.items() if number is not None},
+        words={name: word for name, word in words.items() if word is not None},
+    )
 
 
 def customer(reader: Reader) -> dict[str, object]:

@@ -124,3 +124,15 @@ async def test_of_several_of_a_reference_the_latest_is_meant(shop: Shop) -> None
         asked = {**CARD, "amount": amount, "merchant_order_id": "R"}
         await bizon(shop, "POST", "/orders/authorize", asked)
     assert (await shop.get("/orders/R"))["orderDetails"]["totalGrossAmount"] == 2
+
+
+async def test_what_lapsed_and_was_given_back_is_expired(shop: Shop) -> None:
+    await shop.order("1001")
+    (order,) = shop.desk.store._orders.values()
+    shop.desk.clock.advance(30 * 24 * 3600 + 60)
+    await bizon(shop, "PUT", f"/orders/{order.id}/reverse")  # as the timer does
+    shown = await shop.get("/orders/1001")
+    assert shown["orderDetails"]["status"] == "Expired"
+    (void,) = shown["cancellations"]
+    assert void["cancellationNo"][1:].isdigit()
+    assert void["cancellationAmount"] == 185

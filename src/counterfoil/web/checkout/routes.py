@@ -10,7 +10,7 @@ import hmac
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Final
-from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode
 
 import structlog
 
@@ -51,6 +51,7 @@ from counterfoil.web.checkout.view import (
     Typed,
 )
 from counterfoil.web.checkout.words import chosen, mark
+from counterfoil.web.html import with_order
 
 SANDBOX: Final = "sandbox"  # the connector behind which no money moves
 NAME_BYTES: Final = 12
@@ -60,7 +61,6 @@ LOOK_S: Final = 0.1
 OVERTAKEN: Final = frozenset(
     {Code.WRONG_STATE, Code.SESSION_EXPIRED, Code.ALREADY_AUTHORIZED, Code.BUSY}
 )
-ADDRESS: Final = "%:/?#[]@!$&'()*+,;=~"  # stands for itself in an address (RFC 3986, 2.2)
 WALLETS: Final = ("apple_pay", "google_pay")
 
 NEWS: Final = {
@@ -120,7 +120,7 @@ class Visit:
         """Where the customer goes at the end, if the merchant said so."""
         session = self.order.session
         url = session.return_url if session else None
-        return None if url is None else returning(url, self.order)
+        return None if url is None else with_order(url, self.order.id)
 
     def look(self) -> Look:
         """What every page of the order shows."""
@@ -273,16 +273,6 @@ def message(visit: Visit, news: News) -> Reply:
 def see(address: str) -> Reply:
     """Go there with a GET."""
     return Reply(303, b"", {**page.GUARDS, "Location": address}, content_type=page.HTML)
-
-
-def returning(url: str, order: Order) -> str:
-    """A shop's address with the order's number added to its query, fit for a header.
-
-    What an address may not hold (letters beyond ASCII, blanks, controls) is percent-encoded.
-    """
-    parts = urlsplit(url)
-    query = "&".join(filter(None, (parts.query, urlencode({"order_id": order.id}))))
-    return quote(urlunsplit(parts._replace(query=query)), safe=ADDRESS)
 
 
 def layout(template: str | None) -> str:

@@ -41,7 +41,8 @@ def life_days(merchant: Merchant, payment: Payment) -> int:
     """How long an authorization of the payment can be charged, in days; 0: for ever."""
     if merchant.authorization_days is not None:
         return merchant.authorization_days
-    if payment.recurring is not None and not payment.recurring.first:
+    series = payment.recurring
+    if series is not None and not series.first and not series.attended:
         return LIFE_UNATTENDED_DAYS
     brand = payment.card.brand if payment.card else None
     return LIFE_OTHERS_DAYS if brand is None else LIFE_DAYS.get(brand, LIFE_OTHERS_DAYS)

@@ -32,6 +32,7 @@ from counterfoil.core.timers import Due, Timer
 from counterfoil.core.wallets import Cryptogram, WalletUse
 from counterfoil.engine import authenticate
 from counterfoil.engine.perform import Done, Engine, KeyTakenError, Once
+from counterfoil.engine.series import joined, rebilled
 
 REVERSIBLE = frozenset({Standing.AUTHORIZED})
 REFUNDABLE = frozenset({Standing.CHARGED, Standing.REFUNDED})
@@ -86,8 +87,10 @@ class Orders:
         """
 
         async def act() -> Done:
-            order, data, sealed = self._prepare(merchant, draft, card)
-            return await self._collect(merchant, draft, order, data, (sealed,), once)
+            series = await joined(self.engine.store, merchant.id, draft.recurring)
+            known = draft if series is draft.recurring else replace(draft, recurring=series)
+            order, data, sealed = self._prepare(merchant, known, card)
+            return await self._collect(merchant, known, order, data, (sealed,), once)
 
         return await (act() if once is None else self.once(merchant, once, act))
 
@@ -115,11 +118,18 @@ class Orders:
         """A new order on the stored card of another, authorized; the source stays as it is."""
 
         async def act() -> Done:
-            card, sealed = await self._stored(merchant, source, allowed, "rebill")
+            first, card, sealed = await self._stored(merchant, source, allowed, "rebill")
             if not card.has_expiry:
                 raise Refused(Code.NO_STORED_CARD)
             data = CardData(pan=self.engine.vault.open(merchant.id, sealed), card=card, cvv=cvv)
-            order = self._order(merchant, draft, card, parent=source, relation=Relation.REBILL)
+            said = rebilled(first, draft.recurring, cvv=cvv is not None)
+            order = self._order(
+                merchant,
+                replace(draft, recurring=said),
+                card,
+                parent=source,
+                relation=Relation.REBILL,
+            )
             return await self._collect(merchant, draft, order, data, (), once)
 
         return await self.once(merchant, once, act)
@@ -147,7 +157,7 @@ class Orders:
         """A new order that pushes money to the stored card of another."""
 
         async def act() -> Done:
-            card, sealed = await self._stored(merchant, source, allowed, "credit")
+            _, card, sealed = await self._stored(merchant, source, allowed, "credit")
             data = CardData(pan=self.engine.vault.open(merchant.id, sealed), card=card)
             order = self._order(merchant, draft, card, parent=source, relation=Relation.CREDIT)
             return await self._pay_out(merchant, order, data, (), once)
@@ -366,8 +376,8 @@ class Orders:
 
     async def _stored(
         self, merchant: Merchant, source: int, allowed: frozenset[Standing], operation: str
-    ) -> tuple[Card, SealedCard]:
-        """The card of a stored order; raises `Refused` where the order has none, or may not."""
+    ) -> tuple[Order, Card, SealedCard]:
+        """A stored order and its card; raises `Refused` where the order has none, or may not."""
         order = await self.engine.store.load(merchant.id, source)
         now = standing(order)
         if now not in allowed:
@@ -376,4 +386,4 @@ class Orders:
         sealed = None if card is None else await self.engine.store.card(merchant.id, card.id)
         if card is None or sealed is None:
             raise Refused(Code.NO_STORED_CARD)
-        return card, sealed
+        return order, card, sealed

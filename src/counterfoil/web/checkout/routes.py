@@ -14,12 +14,16 @@ from urllib.parse import urlencode
 
 import structlog
 
+from counterfoil.core.card import Masked
 from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Order
 from counterfoil.core.rules import Standing, standing
+from counterfoil.core.wallets import Reason, Token, Wallet, WalletUse
+from counterfoil.engine.brake import BrakedError
 from counterfoil.engine.gateway import Gateway
+from counterfoil.engine.orders import NewCard
 from counterfoil.engine.pages import (
     Attempt,
     Guide,
@@ -29,6 +33,7 @@ from counterfoil.engine.pages import (
     payable,
     place_of,
 )
+from counterfoil.engine.wallets import card_of
 from counterfoil.exchange import (
     CutShortError,
     Exchange,
@@ -55,13 +60,13 @@ from counterfoil.web.html import with_order
 
 SANDBOX: Final = "sandbox"  # the connector behind which no money moves
 NAME_BYTES: Final = 12
+SAMPLE_BYTES: Final = 24
 LOOKS: Final = 30  # times a page looks for an answer before it is shown without one
 LOOK_S: Final = 0.1
 # Another form was first, or the time is over: the page says what is so now.
 OVERTAKEN: Final = frozenset(
     {Code.WRONG_STATE, Code.SESSION_EXPIRED, Code.ALREADY_AUTHORIZED, Code.BUSY}
 )
-WALLETS: Final = ("apple_pay", "google_pay")
 
 NEWS: Final = {
     Standing.AUTHORIZED: News.PAID,
@@ -163,12 +168,15 @@ async def pay(visit: Visit) -> Reply:
         return message(visit, News.OUTDATED)
     if not payable(visit.order, visit.now()):
         return await outcome(visit)
-    if given.wallet is not None:
+    try:
+        card, wallet = tapped(visit, given.wallet) if given.wallet else (given.card, None)
+    except Refused:
         return form(visit, given.typed, notice=NO_WALLET)
-    if given.card is None:
+    if card is None:
         return form(visit, given.typed, given.flaws)
     attempt = Attempt(
-        card=given.card,
+        card=card,
+        wallet=wallet,
         form=given.name,
         base=visit.base,
         ip=visit.exchange.client,
@@ -176,11 +184,23 @@ async def pay(visit: Visit) -> Reply:
     )
     try:
         visit.order = await pages.pay(visit.merchant, visit.order, attempt)
+    except BrakedError:
+        return form(visit, given.typed, notice=FAILED)._replace(status=429)
     except Refused as refusal:
         if refusal.code not in OVERTAKEN:
             raise
         visit.order = await pages.seen(visit.order.merchant, visit.order.id)  # another was first
     return done(visit)
+
+
+def tapped(visit: Visit, name: str) -> tuple[NewCard, WalletUse]:
+    """The card of a customer's test wallet, which gives it at once; raises `Refused`."""
+    if name not in set(Wallet):
+        raise Refused(Code.WALLET_REFUSED, reason=Reason.NO_KEYS)
+    sample = Masked(secrets.token_urlsafe(SAMPLE_BYTES))
+    token = Token(wallet=Wallet(name), text=sample)
+    opened = visit.pages.tapped(visit.merchant, visit.order, token)
+    return card_of(opened), opened.use
 
 
 def done(visit: Visit) -> Reply:
@@ -249,7 +269,7 @@ def form(
             zone=merchant.zone,
             cvv_required=merchant.cvv_required,
             holder_required=merchant.holder_required,
-            wallets=tuple(each for each in WALLETS if getattr(session, each)),
+            wallets=visit.pages.offers(merchant, order),
         )
     )
 
@@ -303,7 +323,7 @@ ROUTES: Final[Routes[Step]] = Routes((
 
 def serve(gateway: Gateway, guide: Guide | None = None) -> Handler:
     """The payment page, served: every failure too is a page."""
-    pages = Pages(gateway.orders, guide)
+    pages = Pages(gateway.orders, guide, wallets=gateway.wallets)
 
     async def run(exchange: Exchange) -> Reply:
         try:

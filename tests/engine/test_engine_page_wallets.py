@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from msgspec.structs import replace
 from tests.engine.desk import CARD, PAN, Desk, open_desk, refusal, two_terminals
-from tests.engine.test_engine_pages import asking, attempt, made
+from tests.engine.test_engine_pages import asking, made
 from tests.engine.test_engine_wallets import PROOF, TOKEN, Purse
 
 from counterfoil.core.errors import Code
@@ -23,7 +23,7 @@ BOTH = (Wallet.APPLE_PAY, Wallet.GOOGLE_PAY)
 
 
 async def offered(desk: Desk, pages: Pages, **session: object) -> Sequence[Wallet]:
-    return pages.offers(desk.merchant, await made(desk, **session))
+    return pages.offers(desk.merchant, await made(desk, None, **session))
 
 
 async def test_wallets_are_offered_as_the_order_asks() -> None:
@@ -78,23 +78,13 @@ async def test_a_plain_card_out_of_a_wallet_is_authenticated_like_any_other() ->
     assert desk.host.instructions == []
 
 
-async def test_what_is_not_offered_or_not_good_is_refused() -> None:
+async def test_a_token_that_is_no_good_is_refused() -> None:
     desk = await open_desk()
     purse = Purse(desk)
-    pages = Pages(desk.orders, wallets=purse)
-    order = await made(desk, google_pay=True)
-    with_apple = refused_for(pages, desk, order, TOKEN)
-    assert await with_apple == Reason.NO_KEYS
     purse.bad = Reason.MALFORMED
-    google = replace(TOKEN, wallet=Wallet.GOOGLE_PAY)
-    assert await refused_for(pages, desk, order, google) == Reason.MALFORMED
-    assert (await pages.pay(desk.merchant, order, attempt())).payments[0].wallet is None
+    pages = Pages(desk.orders, wallets=purse)
 
-
-async def refused_for(pages: Pages, desk: Desk, order: Order, token: Token) -> str:
     async def act() -> None:
-        pages.tapped(desk.merchant, order, token)
+        pages.tapped(desk.merchant, await made(desk, google_pay=True), TOKEN)
 
-    found = await refusal(act())
-    assert found.code is Code.WALLET_REFUSED
-    return str(found.facts["reason"])
+    assert (await refusal(act())).code is Code.WALLET_REFUSED

@@ -10,7 +10,7 @@ from counterfoil.core.answers import Approved
 from counterfoil.core.later import LIFE_UNATTENDED_DAYS, life_days
 from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Order, Recurring
-from counterfoil.core.ports import ID_MAX, Instruction
+from counterfoil.core.ports import Instruction
 from counterfoil.core.rules import Standing
 from counterfoil.engine.orders import Draft
 from counterfoil.testing.acquirer import decline
@@ -121,7 +121,7 @@ async def test_a_payment_with_a_card_that_names_its_parent_carries_that_one_s_id
     [
         Recurring(parent="74615664219665657"),
         Recurring(parent="elsewhere-1"),
-        Recurring(parent=str(ID_MAX + 1)),
+        Recurring(parent=str(10**18)),
         Recurring(parent="9" * 40),
         Recurring(parent="7", trace_id="MCC8454300719", indicator="c101", attended=True),
     ],

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from msgspec.structs import replace
 
@@ -26,14 +27,15 @@ from counterfoil.core.order import (
 from counterfoil.core.ports import CardData
 from counterfoil.core.record import Record
 from counterfoil.core.rules import Command, Standing, standing
+from counterfoil.core.series import joined, rebilled
 from counterfoil.core.session import Session
 from counterfoil.core.threeds import Demand
 from counterfoil.core.timers import Due, Timer
 from counterfoil.core.wallets import Cryptogram, WalletUse
 from counterfoil.engine import authenticate
 from counterfoil.engine.perform import Done, Engine, KeyTakenError, Once
-from counterfoil.engine.series import joined, rebilled
 
+ID_DIGITS_MAX = 19  # of our ids; a number of so many may be no id
 REVERSIBLE = frozenset({Standing.AUTHORIZED})
 REFUNDABLE = frozenset({Standing.CHARGED, Standing.REFUNDED})
 
@@ -87,8 +89,7 @@ class Orders:
         """
 
         async def act() -> Done:
-            series = await joined(self.engine.store, merchant.id, draft.recurring)
-            known = draft if series is draft.recurring else replace(draft, recurring=series)
+            known = draft if draft.recurring is None else await self._joined(merchant, draft)
             order, data, sealed = self._prepare(merchant, known, card)
             return await self._collect(merchant, known, order, data, (sealed,), once)
 
@@ -373,6 +374,15 @@ class Orders:
             session=draft.session,
             expires=draft.expires,
         )
+
+    async def _joined(self, merchant: Merchant, draft: Draft) -> Draft:
+        """The draft with what we know of its series; a parent that is not ours stays as named."""
+        assert draft.recurring is not None
+        named, parent = draft.recurring.parent or "", None
+        if named.isascii() and named.isdigit() and len(named) < ID_DIGITS_MAX:
+            with suppress(Refused):
+                parent = await self.engine.store.load(merchant.id, int(named))
+        return replace(draft, recurring=joined(draft.recurring, parent))
 
     async def _stored(
         self, merchant: Merchant, source: int, allowed: frozenset[Standing], operation: str

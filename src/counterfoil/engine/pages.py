@@ -19,8 +19,7 @@ from counterfoil.core.order import Kind, Location, Order, Payment, Recurring, Re
 from counterfoil.core.ports import ID_MAX, Capability, CardData, Vault
 from counterfoil.core.record import Record
 from counterfoil.core.rules import Command, Standing, lapsed, standing
-from counterfoil.core.wallets import Opened, Reason, Token, Wallet, WalletUse
-from counterfoil.engine.brake import Brake
+from counterfoil.core.wallets import Opened, Token, Wallet, WalletUse
 from counterfoil.engine.orders import NewCard, Orders
 from counterfoil.engine.perform import Done, Once
 from counterfoil.engine.wallets import Wallets, opened_for
@@ -34,7 +33,6 @@ UNPAID: Final = frozenset(
 )  # where another payment may be begun, as far as the session has tries left
 
 TRIED: Final = {Capability.CRYPTOGRAMS, Capability.SAMPLES}  # where a wallet can be tried
-PAID: Final = frozenset({Standing.AUTHORIZED, Standing.CHARGED})
 
 
 class Place(NamedTuple):
@@ -120,7 +118,6 @@ class Pages:
         self.engine = orders.engine
         self.guide = guide or NoGuide()
         self.wallets = wallets
-        self.brake: Brake[Place] = Brake()
 
     async def find(self, place: Place) -> tuple[Merchant, Order]:
         """The order of a page and its merchant; raises `Refused(ORDER_NOT_FOUND)`."""
@@ -153,15 +150,13 @@ class Pages:
         """The order after an attempt to pay it; it may wait for its customer (`challenge`).
 
         Of two attempts at once one is made; the other raises `Refused`, as does one that comes too
-        late or too often. Through a link for many it is the order that the attempt made; where too
-        many of a minute came to nothing it raises `BrakedError`.
+        late or too often. Through a link for many it is the order that the attempt made.
         """
         assert order.session is not None
         if not order.session.shared:
             return (await self._pay(merchant, order, attempt, None)).order
-        now = self.engine.clock.now()
         if order.closed is not None:
-            raise refusal(order, now)
+            raise refusal(order, self.engine.clock.now())
         vault, place = self.engine.vault, Place(order.merchant, order.id)
         name = keyed(vault, "attempt", place, attempt.form)
         once = Once(key=f"page-{name.hex()}", fingerprint=name)
@@ -170,11 +165,7 @@ class Pages:
             own = copied(order, self.engine.ids.next())
             return await self._pay(merchant, own, attempt, once)
 
-        self.brake.begin(place, now)
-        made = (await self.orders.once(merchant, once, act)).order
-        if standing(made) in PAID:
-            self.brake.well(place, now)
-        return made
+        return (await self.orders.once(merchant, once, act)).order
 
     def offers(self, merchant: Merchant, order: Order) -> tuple[Wallet, ...]:
         """The wallets that the order's page offers: those it asks for, at a test bank.
@@ -191,12 +182,9 @@ class Pages:
         return tuple(wallet for wallet in wanted if wanted[wallet])
 
     def tapped(self, merchant: Merchant, order: Order, token: Token) -> Opened:
-        """The token of a wallet that is offered, opened; raises `Refused(WALLET_REFUSED)`."""
-        assert order.session is not None
-        if token.wallet not in self.offers(merchant, order):
-            raise Refused(Code.WALLET_REFUSED, reason=Reason.NO_KEYS)
-        asked = (token, order.amount)
-        return opened_for(self.engine, self.wallets, merchant, order.session.terminal, asked)
+        """A wallet's token, opened for the order; raises `Refused(WALLET_REFUSED)`."""
+        terminal = order.session.terminal if order.session else None
+        return opened_for(self.engine, self.wallets, merchant, terminal, (token, order.amount))
 
     async def challenge(self, merchant: Merchant, order: Order) -> Challenge | None:
         """What the customer of a waiting order is to do; None: nothing but wait."""

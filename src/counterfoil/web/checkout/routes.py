@@ -9,7 +9,7 @@ import asyncio
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
 import structlog
@@ -20,10 +20,8 @@ from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Order
 from counterfoil.core.rules import Standing, standing
-from counterfoil.core.wallets import Reason, Token, Wallet, WalletUse
-from counterfoil.engine.brake import BrakedError
+from counterfoil.core.wallets import Opened, Token, Wallet
 from counterfoil.engine.gateway import Gateway
-from counterfoil.engine.orders import NewCard
 from counterfoil.engine.pages import (
     Attempt,
     Guide,
@@ -44,6 +42,7 @@ from counterfoil.exchange import (
     TooLargeError,
 )
 from counterfoil.web.checkout import page
+from counterfoil.web.checkout.brake import Brake, BrakedError
 from counterfoil.web.checkout.form import posted
 from counterfoil.web.checkout.view import (
     LAYOUTS,
@@ -92,24 +91,26 @@ FAILED: Final = mark("The payment could not be made. No money was taken. Try aga
 NO_WALLET: Final = mark("This way of paying is not available here. Pay by card.")
 
 
+class Till(NamedTuple):
+    """What all visits share; `base` is the public address of pages, where one is configured."""
+
+    pages: Pages
+    brake: Brake
+    base: str | None
+
+
 class Visit:
     """One request for the page of an order."""
 
-    __slots__ = ("base", "exchange", "language", "merchant", "order", "pages")
+    __slots__ = ("base", "brake", "exchange", "language", "merchant", "order", "pages")
 
-    def __init__(
-        self,
-        exchange: Exchange,
-        pages: Pages,
-        merchant: Merchant,
-        order: Order,
-        base: str | None,
-    ) -> None:
+    def __init__(self, exchange: Exchange, till: Till, merchant: Merchant, order: Order) -> None:
         session = order.session
         assert session is not None
-        self.base = base or exchange.base
+        self.base = till.base or exchange.base
+        self.brake = till.brake
         self.exchange = exchange
-        self.pages = pages
+        self.pages = till.pages
         self.merchant = merchant
         self.order = order
         wanted = exchange.query.get("language") or session.language
@@ -168,39 +169,52 @@ async def pay(visit: Visit) -> Reply:
         return message(visit, News.OUTDATED)
     if not payable(visit.order, visit.now()):
         return await outcome(visit)
-    try:
-        card, wallet = tapped(visit, given.wallet) if given.wallet else (given.card, None)
-    except Refused:
-        return form(visit, given.typed, notice=NO_WALLET)
+    opened = tapped(visit, given.wallet) if given.wallet else None
+    card = card_of(opened) if opened else None if given.wallet else given.card
     if card is None:
-        return form(visit, given.typed, given.flaws)
+        return form(visit, given.typed, given.flaws, NO_WALLET if given.wallet else None)
     attempt = Attempt(
         card=card,
-        wallet=wallet,
+        wallet=opened.use if opened else None,
         form=given.name,
         base=visit.base,
         ip=visit.exchange.client,
         browser=given.browser,
     )
     try:
-        visit.order = await pages.pay(visit.merchant, visit.order, attempt)
+        return await attempted(visit, attempt)
     except BrakedError:
         return form(visit, given.typed, notice=FAILED)._replace(status=429)
+
+
+async def attempted(visit: Visit, attempt: Attempt) -> Reply:
+    """What came of an attempt; raises `BrakedError` on a link where too many came to nothing."""
+    link, now = visit.order, visit.now()
+    session = link.session
+    shared = session is not None and session.shared
+    if shared:
+        visit.brake.begin(link.id, now)
+    try:
+        visit.order = await visit.pages.pay(visit.merchant, link, attempt)
     except Refused as refusal:
         if refusal.code not in OVERTAKEN:
             raise
-        visit.order = await pages.seen(visit.order.merchant, visit.order.id)  # another was first
+        visit.order = await visit.pages.seen(link.merchant, link.id)  # another was first
+    if shared and NEWS[standing(visit.order)] in {News.PAID, News.WAITING}:
+        visit.brake.well(link.id, now)
     return done(visit)
 
 
-def tapped(visit: Visit, name: str) -> tuple[NewCard, WalletUse]:
-    """The card of a customer's test wallet, which gives it at once; raises `Refused`."""
-    if name not in set(Wallet):
-        raise Refused(Code.WALLET_REFUSED, reason=Reason.NO_KEYS)
+def tapped(visit: Visit, name: str) -> Opened | None:
+    """What a customer's test wallet gives at once; None where the page offers no such wallet."""
+    if name not in visit.pages.offers(visit.merchant, visit.order):
+        return None
     sample = Masked(secrets.token_urlsafe(SAMPLE_BYTES))
     token = Token(wallet=Wallet(name), text=sample)
-    opened = visit.pages.tapped(visit.merchant, visit.order, token)
-    return card_of(opened), opened.use
+    try:
+        return visit.pages.tapped(visit.merchant, visit.order, token)
+    except Refused:  # the merchant has keys of its own, and a sample is not made with them
+        return None
 
 
 def done(visit: Visit) -> Reply:
@@ -324,13 +338,14 @@ ROUTES: Final[Routes[Step]] = Routes((
 def serve(gateway: Gateway, guide: Guide | None = None) -> Handler:
     """The payment page, served: every failure too is a page."""
     pages = Pages(gateway.orders, guide, wallets=gateway.wallets)
+    till = Till(pages=pages, brake=Brake(), base=gateway.checkout or gateway.base)
 
     async def run(exchange: Exchange) -> Reply:
         try:
             if exchange.path.startswith(page.STATIC):
                 return static(exchange)
             step, named = ROUTES.find(exchange.method, exchange.path)
-            return await step(await visited(exchange, gateway, pages, named))
+            return await step(await visited(exchange, till, named))
         except NoRouteError as error:
             return no_route(exchange, error)
         except (TooLargeError, CutShortError):
@@ -356,10 +371,10 @@ def no_route(exchange: Exchange, error: NoRouteError) -> Reply:
     return reply._replace(status=405, headers=headers)
 
 
-async def visited(exchange: Exchange, gateway: Gateway, pages: Pages, named: str) -> Visit:
+async def visited(exchange: Exchange, till: Till, named: str) -> Visit:
     """The visit of a page; raises `Refused(ORDER_NOT_FOUND)` where its address leads nowhere."""
-    place = place_of(pages.engine.vault, named)
+    place = place_of(till.pages.engine.vault, named)
     if place is None:
         raise Refused(Code.ORDER_NOT_FOUND)
-    merchant, order = await pages.find(place)
-    return Visit(exchange, pages, merchant, order, gateway.checkout or gateway.base)
+    merchant, order = await till.pages.find(place)
+    return Visit(exchange, till, merchant, order)

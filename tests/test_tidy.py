@@ -41,7 +41,7 @@ BUDGETS: Final = (
     Budget("core", 1800, 3760, "currencies and declines are tables of facts; units and claims "
                                "serve the wires that come next; what follows is durable; "
                                "what 3-D Secure says and asks"),
-    Budget("engine", 1500, 3180, "timers, the outbox and what falls due: no library does them on "
+    Budget("engine", 1500, 3300, "timers, the outbox and what falls due: no library does them on "
                                  "both stores; orders that wait for their cardholder, or are "
                                  "paid from a page"),
     Budget("threeds", 800),

@@ -6,8 +6,13 @@ Source: the Bizon document's own credentials, its two pricings and its rates.
 from typing import Final
 
 from counterfoil.core.merchant import Credential, Merchant, Pricing, Terminal
+from counterfoil.core.money import Money
 from counterfoil.core.ports import Clock, Store, Vault
 from counterfoil.core.rates import Rate
+from counterfoil.core.schedule import SECOND_US
+from counterfoil.core.session import Session
+from counterfoil.engine.orders import Draft, Orders
+from counterfoil.engine.pages import path_of
 
 LOGIN: Final = "project"
 PASSWORD: Final = "password"  # noqa: S105 (the document's own example)
@@ -41,6 +46,19 @@ RATES: Final = (
     ("UBT", "334.000000"),
     ("USD", "1.145036"),
 )
+
+
+async def sample(orders: Orders) -> str:
+    """The path of the page of a new order of the demo merchant's, which anybody may pay."""
+    merchant, engine = MERCHANTS[0], orders.engine
+    draft = Draft(
+        amount=Money(minor=4_990, currency="EUR"),
+        reference="A-10472",
+        description="Two tickets, 14 March",
+        session=Session(apple_pay=True, google_pay=True),
+        expires=engine.clock.now() + merchant.page_timeout_s * SECOND_US,
+    )
+    return path_of(engine.vault, (await orders.create(merchant, draft)).order)
 
 
 async def seed(store: Store, vault: Vault, clock: Clock) -> None:

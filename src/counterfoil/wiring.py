@@ -27,7 +27,7 @@ from counterfoil.core.ports import (
 from counterfoil.courier.http import HttpCourier
 from counterfoil.courier.standard import StandardForm
 from counterfoil.database import numbered, open_store
-from counterfoil.demo import seed
+from counterfoil.demo import sample, seed
 from counterfoil.engine import chores
 from counterfoil.engine.audience import Audience
 from counterfoil.engine.awaiting import receive
@@ -268,7 +268,8 @@ def served(made: Parts, pump: Pump) -> Served:
         def now() -> str:
             return clock.today().isoformat()
 
-        wires["sandbox"] = ("sandbox", sandbox.clock(now, advance))
+        page = partial(sample, gateway.orders)
+        wires["sandbox"] = ("sandbox", sandbox.serve(now, advance, page))
     wires["complete"] = ("browser", returning.serve(made.engine))
     if made.bank is not None:
         wires["test"] = ("bank", pages.serve(made.bank))

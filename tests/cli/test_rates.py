@@ -73,6 +73,59 @@ def test_one_bad_line_keeps_the_whole_file_out(run: Run, imported: Run, line: st
     assert "rates.csv:2" in done.fault
 
 
+REFERENCE = """<?xml version="1.0" encoding="UTF-8"?>
+<gesmes:Envelope xmlns:gesmes="http://www.gesmes.org/xml/2002-08-01"
+  xmlns="http://www.ecb.int/vocabulary/2002-08-01/eurofxref">
+  <gesmes:subject>Reference rates</gesmes:subject>
+  <gesmes:Sender><gesmes:name>European Central Bank</gesmes:name></gesmes:Sender>
+  <Cube>
+    <Cube time='2026-01-16'>
+      <Cube currency='USD' rate='1.0301'/>
+      <Cube currency='JPY' rate='161.2'/>
+    </Cube>
+    <Cube time="2026-01-15"><Cube currency="USD" rate="1.0298"/></Cube>
+  </Cube>
+</gesmes:Envelope>
+"""
+
+
+@pytest.mark.parametrize("before", ["", "\ufeff", "\n"])
+def test_the_european_central_bank_s_rates_are_of_one_euro(
+    run: Run, imported: Run, before: str
+) -> None:
+    text = before + REFERENCE.removeprefix('<?xml version="1.0" encoding="UTF-8"?>\n')
+    done = imported(text if before else REFERENCE)
+    assert (done.status, done.err) == (0, "3 rates saved\n")
+    usd = {"from": "EUR", "to": "USD", "rate": "1.0298", "day": "2026-01-15"}
+    assert listed(run, "2026-01-15") == [usd]
+    assert listed(run, "2026-01-16") == [
+        {"from": "EUR", "to": "JPY", "rate": "161.2", "day": "2026-01-16"},
+        usd | {"rate": "1.0301", "day": "2026-01-16"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "said"),
+    [
+        ("<gesmes:Envelope", '<!DOCTYPE x [<!ENTITY a "1">]><gesmes:Envelope', "document type"),
+        ("<gesmes:Envelope", '<!DOCTYPE x SYSTEM "file:///etc/passwd"><gesmes:Envelope', "type"),
+        ("1.0301", "&a;", "rates.csv:8: no XML"),
+        ("</gesmes:Envelope>", "", "no XML"),
+        ("eurofxref", "eurofxref2", "no reference rates"),
+        ("1.0301", "-1", "rates.csv:8: "),
+        ("'USD'", "'QQQ'", "rates.csv:8: "),
+        (" time='2026-01-16'", "", "rates.csv:8: "),
+        (" rate='161.2'", "", "rates.csv:9: "),
+    ],
+)
+def test_one_thing_wrong_keeps_the_whole_document_out(
+    run: Run, imported: Run, was: str, now: str, said: str
+) -> None:
+    assert run("migrate").status == 0
+    assert said in imported(REFERENCE.replace(was, now)).fault
+    assert listed(run, "2026-12-31") == []
+
+
 def test_a_file_that_cannot_be_read_is_one_line(run: Run, imported: Run, tmp_path: Path) -> None:
     assert "nowhere.csv" in run("rates", "import", str(tmp_path / "nowhere.csv")).fault
     assert str(tmp_path) in run("rates", "import", str(tmp_path)).fault

@@ -117,6 +117,32 @@ TOKENS: Final = (  # section 6.15
     "token with auto_charge", "token in a currency not enabled", "token's order read later",
     "rebill of a token's card", "422 dsrp", "422 dsrp.type", "422 dsrp.token",
 )
+DOCUMENT: Final[Mapping[str, str]] = {  # its own examples, in its order: each request is replayed
+    "GET /ping": "ping/ping",
+    "GET /orders/:id": "order/all_expands",
+    "GET /orders/": "orders/list",
+    "GET /operations/": "operations/list",
+    "GET /exchange_rates/": "exchange_rates/list",
+    "POST /orders/create, required fields": "create/required_only",
+    "POST /orders/create, all fields": "create/all_fields",
+    "POST /orders/authorize, required fields": "authorize/required_only",
+    "POST /orders/authorize, all fields": "authorize/all_fields",
+    "POST /orders/authorize, 3-D Secure": "authorize/force3d_number",
+    "PUT /orders/:id/reverse": "reverse/reverse",
+    "PUT /orders/:id/charge, full": "charge/full",
+    "PUT /orders/:id/charge, partial": "charge/partial",
+    "PUT /orders/:id/refund, full": "refund/full",
+    "PUT /orders/:id/refund, partial": "refund/partial",
+    "PUT /orders/:id/cancel": "cancel/charged",
+    "POST /orders/:id/rebill": "rebill/rebill",
+    "POST /orders/:id/credit": "credit/linked",
+    "POST /orders/:id/credit, as printed": "credit/linked_as_printed",
+    "POST /orders/credit": "credit/by_pan",
+    "POST /orders/token_pay": "token_pay/apple_pay",
+    "POST /orders/:id/complete": "complete/complete",
+    "POST /orders/:id/complete3d20": "complete3d20/challenge",
+    "POST /orders/:id/resume": "resume/frictionless",
+}
 # fmt: on
 PROMISES: Final = (*TRANSPORT, *SCALARS, *SHAPES, *EXPANDS, *CASHFLOW, *LISTS, *SECURE, *FOLLOW_UPS)
 CHECKLIST: Final = frozenset((*ENDPOINTS, *PROMISES, *FAILURES, *AUTHORIZE, *TOKENS, *CREATE))
@@ -140,6 +166,15 @@ def test_endpoint_is_asked_by_the_examples_that_name_it(endpoint: str) -> None:
     method = endpoint.partition(" ")[0]
     asked = [each.request.method for each in EXCHANGES.values() if endpoint in each.covers]
     assert set(asked) == {method}
+
+
+@pytest.mark.parametrize("example", DOCUMENT)
+def test_the_document_s_own_examples_are_replayed(example: str) -> None:
+    exchange = EXCHANGES[f"{DOCUMENT[example]}.toml"]
+    method, path = example.partition(",")[0].split()
+    assert "Actions" in exchange.source
+    assert f"{method} {path}" in exchange.source
+    assert exchange.request.method == method
 
 
 def test_setups_are_known() -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
-from tests.e2e.browser import Shop, chromium, create, shop, status, visit
+from tests.e2e.browser import Shop, ask, chromium, create, shop, status, visit
 from tests.e2e.server import Server, serving
 from tests.web.kinds import everything
 
@@ -276,6 +276,24 @@ def test_a_barrier_would_be_found(gateway: Server, browser: Browser) -> None:
         customer.page.goto(create(gateway.port))
         customer.page.evaluate("document.querySelector('label[for=pan]').remove()")
         assert [each for each in customer.barriers() if each.startswith("label: ")]
+
+
+def test_the_first_minute_shows_a_paid_order(gateway: Server, browser: Browser) -> None:
+    with visit(browser, "first", locale="en-GB") as customer:
+        page = customer.page
+        for pan in ("4111111111111111", None):
+            page.goto(f"http://127.0.0.1:{gateway.port}/sandbox/checkout")
+            address = page.url
+            if pan is None:
+                page.get_by_role("button", name="Pay with Apple Pay").click()
+            else:
+                type_card(page, pan)
+                page.locator(".pay").click()
+            expect(page.locator("h1")).to_have_text("Payment accepted")
+            assert status(gateway.port, address) == "authorized"
+        assert customer.complaints == []
+    code, _, _ = ask(gateway.port, "POST", "/sandbox/checkout")
+    assert code == 404
 
 
 def test_while_there_is_no_answer_the_page_looks_again(gateway: Server, browser: Browser) -> None:

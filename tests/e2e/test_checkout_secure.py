@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Final
 
 import pytest
+from msgspec import json
 from playwright.sync_api import Browser, Page, expect
-from tests.e2e.browser import Shop, chromium, create, shop, status, visit
+from tests.e2e.browser import Shop, ask, chromium, create, shop, status, visit
 from tests.e2e.server import Server, serving
 
 CHALLENGED: Final = "4111111111111111"
@@ -58,6 +59,8 @@ def test_the_bank_asks_and_the_browser_is_back_at_the_shop(
         expect(page.locator(button)).to_be_visible()
         assert status(gateway.port, address) == "prepared"
         customer.picture("bank")
+        if scripts:
+            assert customer.barriers() == []
         page.locator(f"{button} button, {button} input[type=submit]").click()
         if not scripts:
             for _ in range(2):
@@ -80,6 +83,25 @@ def test_nobody_is_asked_where_the_bank_knows_enough(
         pay(customer.page, pan)
         expect(customer.page.locator("#thanks")).to_be_visible()
     assert status(gateway.port, address) == "authorized"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_shop_without_a_page_of_its_own_leaves_its_customer_on_ours(
+    gateway: Server, browser: Browser, scheme: str
+) -> None:
+    card = {"cvv": "333", "holder": "A B", "expiration_month": 12, "expiration_year": 2039}
+    order = {"amount": "9.99", "pan": CHALLENGED, "card": card, "location": {"ip": "6.6.6.6"}}
+    body = json.encode(order | {"options": {"force3d": 1}})
+    _, _, answer = ask(gateway.port, "POST", "/orders/authorize", body)
+    form = json.decode(answer)["orders"][0]["form3d_html"]
+    with visit(browser, f"shop-{scheme}", color_scheme=scheme, locale="fr-FR") as customer:
+        page = customer.page
+        page.set_content(form)
+        page.locator("#approve button").click()
+        expect(page.locator("h1")).to_have_text("Paiement accepté")
+        customer.picture("result")
+        assert customer.barriers() == []
+        assert customer.complaints == []
 
 
 def test_a_challenge_that_was_left_is_shown_again(gateway: Server, browser: Browser) -> None:

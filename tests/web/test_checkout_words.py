@@ -43,6 +43,14 @@ def placeholders(text: str) -> set[str]:
     return {field for _, field, _, _ in Formatter().parse(text) if field is not None}
 
 
+LABELS: Final = ("Card number", "Expiry date", "Security code", "Name on card", "Valid until")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_two_things_on_the_form_have_one_name(language: str) -> None:
+    assert len({words(language).say(label) for label in LABELS}) == len(LABELS)
+
+
 def test_the_tools_find_the_messages() -> None:
     assert {"Card number", "Pay {amount}", "This page has expired", "Paying…"} <= SAID
 

@@ -12,8 +12,7 @@ from tests.web.browser import Form, Page, submit
 from counterfoil.connectors.sandbox.table import Authentication, card_authenticated
 from counterfoil.testing import FakeClock
 from counterfoil.web.bank.pages import STYLE
-from counterfoil.web.html import SCRIPT
-from counterfoil.web.returning import with_order
+from counterfoil.web.html import SCRIPT, with_order
 
 pytestmark = pytest.mark.anyio
 
@@ -44,6 +43,32 @@ async def test_version_1_from_shop_to_shop(shop: Place, choice: str, status: str
         assert await here.status(order) == status
 
 
+async def test_a_shop_s_address_in_any_letters_is_gone_back_to(shop: Place) -> None:
+    here, _ = shop
+    order, form = await here.held(ASKED, return_url="http://shop.example/ü 漢\r\nSet-Cookie: a=b")
+    back = await here.pressed(form, "approve")
+    where = "http://shop.example/%C3%BC%20%E6%BC%A2Set-Cookie:%20a=b"
+    assert location(back) == f"{where}?order_id={order}"
+    assert "set-cookie" not in back.headers
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"), [("approve", "Zahlung angenommen"), ("decline", "Zahlung nicht")]
+)
+async def test_without_a_shop_to_go_to_a_page_tells_how_it_ended(
+    shop: Place, choice: str, said: str
+) -> None:
+    here, _ = shop
+    here.client.headers["Accept-Language"] = "de-AT,de;q=0.9"
+    _, form = await here.held(ASKED)
+    answer = await here.pressed(form, choice)
+    assert answer.status_code == 200
+    assert said in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "frame-ancestors" not in answer.headers["content-security-policy"]  # shops frame it
+    assert "x-frame-options" not in answer.headers
+
+
 @pytest.mark.parametrize(("choice", "status"), [("approve", "authorized"), ("decline", "rejected")])
 async def test_version_2_from_shop_to_shop(shop: Place, choice: str, status: str) -> None:
     here, _ = shop
@@ -68,7 +93,7 @@ async def test_the_method_step_then_the_return(shop: Place) -> None:
     assert resumed["status"] == "prepared"
     page = Page(resumed["form3d_html"])
     answer = await submit(here.client, page.forms["form3d"])
-    assert "approved" in answer.text
+    assert "Payment accepted" in answer.text
     assert await here.status(order) == "authorized"
 
 
@@ -279,6 +304,9 @@ async def test_what_comes_back_is_escaped(shop: Place) -> None:
         ("http://a.example", "http://a.example?order_id=5"),
         ("http://a.example/b?c=d#e", "http://a.example/b?c=d&order_id=5#e"),
         ("http://a.example/?order_id=1&x=y", "http://a.example/?x=y&order_id=5"),
+        ("http://a.example/?x=%20&&order_id", "http://a.example/?x=%20&order_id=5"),
+        ("http://a.example/ü 漢", "http://a.example/%C3%BC%20%E6%BC%A2?order_id=5"),
+        ("http://a.example/\r\nX: y", "http://a.example/X:%20y?order_id=5"),
     ],
 )
 def test_the_order_s_number_is_added_to_an_address(url: str, wanted: str) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 
 from cyclopts import App
 
+from counterfoil.cli import ecb
 from counterfoil.cli.opening import within
 from counterfoil.cli.output import say, show
 from counterfoil.cli.serving import Json
@@ -32,17 +33,18 @@ def register(app: App) -> None:
 
 @rates.command(name="import")
 def import_(file: Path, *, database: str | None = None) -> None:
-    """Import rates from a CSV file with the columns day, from, to, rate.
+    """Import rates: the European Central Bank's XML, or CSV with the columns day, from, to, rate.
 
     A rate is units of `to` for one unit of `from`; a pair's rate of the same day is replaced. All
-    lines are read before any is saved.
+    of the file is read before any of it is saved.
 
-    Example: counterfoil rates import rates.csv
+    Example: counterfoil rates import eurofxref-daily.xml
 
     Parameters
     ----------
     file
-        CSV, with or without a heading: 2026-01-15,EUR,USD,1.145036
+        XML as the bank publishes it, daily or historical; or CSV, with or without a heading:
+        2026-01-15,EUR,USD,1.145036
     database
         sqlite:///path or postgresql://user@host/name.
     """
@@ -81,21 +83,23 @@ def list_(*, date: str | None = None, database: str | None = None, json: Json = 
 def read(file: Path) -> list[Rate]:
     """The rates in a file; raises `SettingsError` naming the first line that is not one."""
     found: list[Rate] = []
-    for number, row in enumerate(_rows(file), start=1):
-        if row and not (number == 1 and row[0].strip().lower() in {"day", "date"}):
-            try:
-                found.append(_rate([cell.strip() for cell in row]))
-            except SettingsError as error:
-                raise SettingsError(f"{file.name}:{number}: {error}") from error
+    for number, row in ecb.rows(file) if ecb.is_xml(file) else _rows(file):
+        try:
+            found.append(_rate(row))
+        except SettingsError as error:
+            raise SettingsError(f"{file.name}:{number}: {error}") from error
     return found
 
 
-def _rows(file: Path) -> list[list[str]]:
+def _rows(file: Path) -> list[tuple[int, list[str]]]:
+    """The rows of a CSV file without its heading, each with its line."""
     with file.open(newline="", encoding="utf-8-sig") as lines:
         try:
-            return list(csv.reader(lines))
+            rows = [[cell.strip() for cell in row] for row in csv.reader(lines)]
         except (UnicodeDecodeError, csv.Error) as error:
             raise SettingsError(f"{file} is no CSV file in UTF-8: {error}") from error
+    headed = bool(rows) and bool(rows[0]) and rows[0][0].lower() in {"day", "date"}
+    return [(number, row) for number, row in enumerate(rows, start=1) if row][headed:]
 
 
 def _rate(row: list[str]) -> Rate:

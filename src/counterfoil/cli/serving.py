@@ -280,7 +280,11 @@ Counterfoil, seeded for a demonstration. No card is real and no money moves.
   Bizon    login {seeded.LOGIN}, password {seeded.PASSWORD}   (with a reserve: project_reserve)
   AfterPay X-Auth-Key {seeded.AUTH_KEY}
 
-Authorize a payment:
+Pay an order in the browser, with card 4111 1111 1111 1111 or a wallet's button:
+
+  {address}/sandbox/checkout
+
+Authorize a payment from a program:
 
   curl -s 'http://{login}@{host}/orders/authorize' -d '{{
     "amount": 9.99,
@@ -296,7 +300,7 @@ Then, with the id it answers: charge it, refund a part, look at it.
   curl -s -X PUT 'http://{login}@{host}/orders/ID/refund' -d '{{"amount": 1.99}}'
   curl -s 'http://{login}@{host}/orders/ID?expand=card,operations.cashflow'
 
-Or let a customer pay in the browser: open the address that stands behind Location.
+Make an order that a customer pays in the browser: at the address that stands behind Location.
 
   curl -si 'http://{login}@{host}/orders/create' -d '{{"amount": 9.99, "description": "A book"}}'
 

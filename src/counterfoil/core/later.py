@@ -44,7 +44,8 @@ def life_days(merchant: Merchant, payment: Payment) -> int:
         return merchant.authorization_days
     if payment.method is not None and payment.method in LIFE_BY_METHOD_DAYS:
         return LIFE_BY_METHOD_DAYS[payment.method]
-    if payment.recurring is not None and not payment.recurring.first:
+    series = payment.recurring
+    if series is not None and not series.first and not series.attended:
         return LIFE_UNATTENDED_DAYS
     brand = payment.card.brand if payment.card else None
     return LIFE_OTHERS_DAYS if brand is None else LIFE_DAYS.get(brand, LIFE_OTHERS_DAYS)

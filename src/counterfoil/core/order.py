@@ -160,9 +160,14 @@ class Secure3d(Record):
 
 
 class Recurring(Record):
-    """How the payment belongs to a series: its first use, the scheme's trace id, the indicator."""
+    """How the payment belongs to a series: by the `first` the card is stored, later ones use it.
+
+    `parent` is the order it follows, `trace_id` the network's id of the first, `indicator` the
+    scheme's code for who begins it and why. `attended`: the customer of a later one is there.
+    """
 
     first: bool = False
+    attended: bool = False
     parent: str | None = None
     trace_id: str | None = None
     indicator: str | None = None

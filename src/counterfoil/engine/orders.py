@@ -1,6 +1,7 @@
 """What merchants ask for: authorize, charge, refund, cancel, rebill, credit; once, if asked."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from msgspec.structs import replace
 
@@ -24,6 +25,7 @@ from counterfoil.core.order import (
 from counterfoil.core.ports import CardData
 from counterfoil.core.record import Record
 from counterfoil.core.rules import Command, Plan, Standing, standing
+from counterfoil.core.series import joined, rebilled
 from counterfoil.core.session import Session
 from counterfoil.core.threeds import Demand
 from counterfoil.core.timers import Due, Timer
@@ -32,6 +34,7 @@ from counterfoil.engine import authenticate
 from counterfoil.engine.perform import Done, Once
 from counterfoil.engine.repeats import Repeats
 
+ID_DIGITS_MAX = 19  # of our ids; a number of so many may be no id
 REVERSIBLE = frozenset({Standing.AUTHORIZED})
 REFUNDABLE = frozenset({Standing.CHARGED, Standing.REFUNDED})
 
@@ -86,8 +89,9 @@ class Orders(Repeats):
         """
 
         async def act() -> Done:
-            order, data, sealed = self._prepare(merchant, draft, card)
-            return await self._collect(merchant, draft, order, data, (sealed,), once)
+            known = draft if draft.recurring is None else await self._joined(merchant, draft)
+            order, data, sealed = self._prepare(merchant, known, card)
+            return await self._collect(merchant, known, order, data, (sealed,), once)
 
         return await (act() if once is None else self.once(merchant, once, act))
 
@@ -125,11 +129,18 @@ class Orders(Repeats):
         """A new order on the stored card of another, authorized; the source stays as it is."""
 
         async def act() -> Done:
-            card, sealed = await self._stored(merchant, source, allowed, "rebill")
+            first, card, sealed = await self._stored(merchant, source, allowed, "rebill")
             if not card.has_expiry:
                 raise Refused(Code.NO_STORED_CARD)
             data = CardData(pan=self.engine.vault.open(merchant.id, sealed), card=card, cvv=cvv)
-            order = self._order(merchant, draft, card, parent=source, relation=Relation.REBILL)
+            said = rebilled(first, draft.recurring, cvv=cvv is not None)
+            order = self._order(
+                merchant,
+                replace(draft, recurring=said),
+                card,
+                parent=source,
+                relation=Relation.REBILL,
+            )
             return await self._collect(merchant, draft, order, data, (), once)
 
         return await self.once(merchant, once, act)
@@ -157,7 +168,7 @@ class Orders(Repeats):
         """A new order that pushes money to the stored card of another."""
 
         async def act() -> Done:
-            card, sealed = await self._stored(merchant, source, allowed, "credit")
+            _, card, sealed = await self._stored(merchant, source, allowed, "credit")
             data = CardData(pan=self.engine.vault.open(merchant.id, sealed), card=card)
             order = self._order(merchant, draft, card, parent=source, relation=Relation.CREDIT)
             return await self._pay_out(merchant, order, data, (), once)
@@ -352,10 +363,19 @@ class Orders(Repeats):
             expires=draft.expires,
         )
 
+    async def _joined(self, merchant: Merchant, draft: Draft) -> Draft:
+        """The draft with what we know of its series; a parent that is not ours stays as named."""
+        assert draft.recurring is not None
+        named, parent = draft.recurring.parent or "", None
+        if named.isascii() and named.isdigit() and len(named) < ID_DIGITS_MAX:
+            with suppress(Refused):
+                parent = await self.engine.store.load(merchant.id, int(named))
+        return replace(draft, recurring=joined(draft.recurring, parent))
+
     async def _stored(
         self, merchant: Merchant, source: int, allowed: frozenset[Standing], operation: str
-    ) -> tuple[Card, SealedCard]:
-        """The card of a stored order; raises `Refused` where the order has none, or may not."""
+    ) -> tuple[Order, Card, SealedCard]:
+        """A stored order and its card; raises `Refused` where the order has none, or may not."""
         order = await self.engine.store.load(merchant.id, source)
         now = standing(order)
         if now not in allowed:
@@ -364,4 +384,4 @@ class Orders(Repeats):
         sealed = None if card is None else await self.engine.store.card(merchant.id, card.id)
         if card is None or sealed is None:
             raise Refused(Code.NO_STORED_CARD)
-        return card, sealed
+        return order, card, sealed

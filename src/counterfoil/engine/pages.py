@@ -16,11 +16,13 @@ from counterfoil.core.change import Change, change, rejected
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Kind, Location, Order, Payment, Recurring, Relation
-from counterfoil.core.ports import ID_MAX, CardData, Vault
+from counterfoil.core.ports import ID_MAX, Capability, CardData, Vault
 from counterfoil.core.record import Record
 from counterfoil.core.rules import Command, Standing, lapsed, standing
+from counterfoil.core.wallets import Opened, Token, Wallet, WalletUse
 from counterfoil.engine.orders import NewCard, Orders
 from counterfoil.engine.perform import Done, Once
+from counterfoil.engine.wallets import Wallets, opened_for
 
 ID_BYTES: Final = 8
 MAC_BYTES: Final = 16  # 128 bits: no guess succeeds
@@ -29,6 +31,8 @@ ID_DIGITS_MAX: Final = 19
 UNPAID: Final = frozenset(
     {Standing.NEW, Standing.DECLINED, Standing.FRAUD, Standing.FAULTY}
 )  # where another payment may be begun, as far as the session has tries left
+
+TRIED: Final = {Capability.CRYPTOGRAMS, Capability.SAMPLES}  # where a wallet can be tried
 
 
 class Place(NamedTuple):
@@ -43,11 +47,13 @@ class Attempt(Record):
 
     `form` is the form's own random name: sent twice, it is one attempt. `base` is the public
     address of our pages, without a slash at its end; `ip` is where the browser is; `browser` are
-    the details of it that 3-D Secure 2 asks for, by their names there.
+    the details of it that 3-D Secure 2 asks for, by their names there. `wallet`: the card came out
+    of its token.
     """
 
     card: NewCard
     form: str
+    wallet: WalletUse | None = None
     base: str = ""
     ip: str | None = None
     browser: tuple[tuple[str, str], ...] = ()
@@ -105,10 +111,13 @@ class NoGuide:
 class Pages:
     """The use cases of a payment page, over those of orders."""
 
-    def __init__(self, orders: Orders, guide: Guide | None = None) -> None:
+    def __init__(
+        self, orders: Orders, guide: Guide | None = None, *, wallets: Wallets | None = None
+    ) -> None:
         self.orders = orders
         self.engine = orders.engine
         self.guide = guide or NoGuide()
+        self.wallets = wallets
 
     async def find(self, place: Place) -> tuple[Merchant, Order]:
         """The order of a page and its merchant; raises `Refused(ORDER_NOT_FOUND)`."""
@@ -158,6 +167,25 @@ class Pages:
 
         return (await self.orders.once(merchant, once, act)).order
 
+    def offers(self, merchant: Merchant, order: Order) -> tuple[Wallet, ...]:
+        """The wallets that the order's page offers: those it asks for, at a test bank.
+
+        Elsewhere the wallet's own sheet would have to open, which takes its script on the page and
+        an account of the merchant's with it.
+        """
+        session = order.session
+        assert session is not None
+        bank = self.engine.acquirers.get(merchant.terminal(session.terminal).connector)
+        if self.wallets is None or bank is None or not bank.supports >= TRIED:
+            return ()
+        wanted = {Wallet.APPLE_PAY: session.apple_pay, Wallet.GOOGLE_PAY: session.google_pay}
+        return tuple(wallet for wallet in wanted if wanted[wallet])
+
+    def tapped(self, merchant: Merchant, order: Order, token: Token) -> Opened:
+        """A wallet's token, opened for the order; raises `Refused(WALLET_REFUSED)`."""
+        terminal = order.session.terminal if order.session else None
+        return opened_for(self.engine, self.wallets, merchant, terminal, (token, order.amount))
+
     async def challenge(self, merchant: Merchant, order: Order) -> Challenge | None:
         """What the customer of a waiting order is to do; None: nothing but wait."""
         if standing(order) is not Standing.WAITING or order.payments[-1].log:
@@ -169,7 +197,9 @@ class Pages:
     ) -> Done:
         prepared = self._prepare(merchant, order, attempt, once)
         attached(order, prepared, self.engine.clock.now())  # refused before anybody is asked
-        waiting = await self.guide.begin(merchant, prepared)
+        wallet = attempt.wallet
+        proved = wallet is not None and wallet.stand_in is not None  # by the customer's device
+        waiting = None if proved else await self.guide.begin(merchant, prepared)
         if waiting is not None:
             return Done(order=waiting)
         command = authorization(merchant, order, prepared)
@@ -188,7 +218,7 @@ class Pages:
     ) -> Prepared:
         session = order.session
         assert session is not None
-        card, sealed = self.orders.card(merchant, attempt.card)
+        card, sealed = self.orders.card(merchant, attempt.card, attempt.wallet)
         terminal = merchant.terminal(session.terminal)
         payment = Payment(
             id=self.engine.ids.next(),
@@ -197,6 +227,7 @@ class Pages:
             descriptor=terminal.descriptor,
             card=card.card,
             recurring=Recurring(first=True) if session.recurring else None,
+            wallet=attempt.wallet,
         )
         return Prepared(
             order=order, payment=payment, card=card, sealed=sealed, attempt=attempt, once=once

@@ -10,7 +10,7 @@ from counterfoil.core.money import Money
 from counterfoil.core.ports import Capability
 from counterfoil.core.wallets import Opened, Reason, Token, TokenError
 from counterfoil.engine.orders import Draft, NewCard, Orders
-from counterfoil.engine.perform import Done, KeyTakenError, Once
+from counterfoil.engine.perform import Done, Engine, KeyTakenError, Once
 
 
 class Wallets(Protocol):
@@ -41,24 +41,36 @@ async def authorize(
     it is good, may still be used. A request that is repeated under its key is to be answered before
     this is called: its token is used, and may be over.
     """
-    engine, terminal = orders.engine, merchant.terminal(draft.terminal).name
-    supports = engine.acquirer(merchant, terminal).supports
+    opened = opened_for(orders.engine, wallets, merchant, draft.terminal, (token, draft.amount))
+    paid = replace(draft, wallet=opened.use, secure3d=None)
+    try:
+        return await orders.authorize(merchant, paid, card_of(opened), once)
+    except KeyTakenError:
+        raise Refused(Code.WALLET_REFUSED, reason=Reason.REPLAYED) from None
+
+
+def opened_for(
+    engine: Engine,
+    wallets: Wallets | None,
+    merchant: Merchant,
+    terminal: str | None,
+    asked: tuple[Token, Money],
+) -> Opened:
+    """The token, opened for that amount at that terminal; raises `Refused` as `authorize` does."""
+    supports = engine.acquirer(merchant, merchant.terminal(terminal).name).supports
     if Capability.CRYPTOGRAMS not in supports:
         raise Refused(Code.NOT_SUPPORTED, operation="wallet tokens")
     if wallets is None:
         raise Refused(Code.WALLET_REFUSED, reason=Reason.NO_KEYS)
-    now = engine.clock.now()
+    samples = Capability.SAMPLES in supports
     try:
-        opened = wallets.open(
-            merchant, token, draft.amount, now, samples=Capability.SAMPLES in supports
-        )
+        return wallets.open(merchant, *asked, engine.clock.now(), samples=samples)
     except TokenError as error:
         raise Refused(Code.WALLET_REFUSED, reason=error.reason) from None
-    card = NewCard(
+
+
+def card_of(opened: Opened) -> NewCard:
+    """The card in a token."""
+    return NewCard(
         pan=opened.pan, month=opened.month, year=opened.year, cryptogram=opened.cryptogram
     )
-    paid = replace(draft, wallet=opened.use, secure3d=None)
-    try:
-        return await orders.authorize(merchant, paid, card, once)
-    except KeyTakenError:
-        raise Refused(Code.WALLET_REFUSED, reason=Reason.REPLAYED) from None

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from string import Template
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from counterfoil.exchange import CutShortError, Exchange, Reply, TooLargeError
 
@@ -21,6 +21,7 @@ HEADERS: Final[Mapping[str, str]] = {
 }
 HTML: Final = "text/html; charset=utf-8"
 FIELDS_MAX: Final = 50
+ADDRESS: Final = "%:/?#[]@!$&'()*+,;=~"  # stands for itself in an address (RFC 3986, 2.2)
 SCRIPT: Final = b"document.querySelector('form').submit();\n"  # of a page that goes on by itself
 SCRIPT_TYPE: Final = "text/javascript; charset=utf-8"
 PAGE: Final = Template("""\
@@ -71,6 +72,18 @@ def is_web_address(text: str) -> bool:
         return parts.scheme in {"http", "https"} and bool(parts.hostname)
     except ValueError:
         return False
+
+
+def with_order(url: str, order: int) -> str:
+    """A shop's address with `order_id` added to its query, fit for a header.
+
+    What an address may not hold (letters beyond ASCII, blanks, controls) is percent-encoded; an
+    `order_id` that is there already gives way.
+    """
+    parts = urlsplit(url)
+    given = [each for each in parts.query.split("&") if each and each.split("=")[0] != "order_id"]
+    query = "&".join((*given, urlencode({"order_id": order})))
+    return quote(urlunsplit(parts._replace(query=query)), safe=ADDRESS)
 
 
 class UnreadableError(Exception):

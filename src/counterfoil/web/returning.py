@@ -8,19 +8,23 @@ reads the order.
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import structlog
 
 from counterfoil.core.errors import Code, Refused
+from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Order
-from counterfoil.core.rules import Standing, standing
+from counterfoil.core.rules import standing
 from counterfoil.core.threeds import Step
 from counterfoil.engine.authenticate import Answer, ChallengeAnswer, PayerAnswer, complete, resume
 from counterfoil.engine.awaiting import form_of, locate, number_of, seen
 from counterfoil.engine.perform import Engine
 from counterfoil.exchange import Exchange, NoRouteError, Reply, Routes
 from counterfoil.exchange import Handler as Serve
+from counterfoil.web.checkout import page as checkout
+from counterfoil.web.checkout.routes import NEWS, SANDBOX, alone
+from counterfoil.web.checkout.view import Look, Message, News
+from counterfoil.web.checkout.words import chosen
 from counterfoil.web.html import (
     HEADERS,
     SCRIPT,
@@ -30,30 +34,33 @@ from counterfoil.web.html import (
     given,
     page,
     paragraph,
+    with_order,
 )
 
 TITLE: Final = "Your payment"
 SUBMITS: Final = '<script src="/complete/submit.js" defer></script>\n'
 OVER: Final = {Code.ALREADY_COMPLETED, Code.SESSION_EXPIRED}  # sent on like the first time
-GOOD: Final = {Standing.AUTHORIZED, Standing.CHARGED}
 Fields = dict[str, str]
-Handler = Callable[[Engine, Fields], Awaitable[Reply]]
+Handler = Callable[[Engine, Exchange], Awaitable[Reply]]
 
 
-async def first(engine: Engine, fields: Fields) -> Reply:
+async def first(engine: Engine, exchange: Exchange) -> Reply:
     """/complete/secure3d: MD and PaRes."""
-    return await _finish(engine, fields, "MD", PayerAnswer(text=fields.get("PaRes", "")))
+    fields = await given(exchange)
+    answer = PayerAnswer(text=fields.get("PaRes", ""))
+    return await _finish(engine, exchange, fields, answer)
 
 
-async def second(engine: Engine, fields: Fields) -> Reply:
+async def second(engine: Engine, exchange: Exchange) -> Reply:
     """/complete/secure3d20: threeDSSessionData, and a CRes where there was a challenge."""
+    fields = await given(exchange)
     answer = ChallengeAnswer(text=fields.get("cres") or None)
-    return await _finish(engine, fields, "threeDSSessionData", answer)
+    return await _finish(engine, exchange, fields, answer)
 
 
-async def method(engine: Engine, fields: Fields) -> Reply:
+async def method(engine: Engine, exchange: Exchange) -> Reply:
     """/complete/method: the issuer has seen the browser; where our own pages lead it, go on."""
-    token = fields.get("session", "")
+    token = (await given(exchange)).get("session", "")
     await seen(engine, token)
     found = await locate(engine, token)
     known = None if found is None else found[1].payments[-1].authentication
@@ -64,28 +71,23 @@ async def method(engine: Engine, fields: Fields) -> Reply:
         with suppress(Refused):  # somebody was quicker, or it is too late
             await resume(engine, merchant, order.id)
         order = await engine.store.load(merchant.id, order.id)
-    return onwards(order)
-
-
-def onwards(order: Order) -> Reply:
-    """To whatever comes next."""
     next_one = form_of(order)
     if next_one is None:
-        return back(order)
+        return back(exchange, merchant, order)
     return page(200, TITLE, form("next", next_one.url, next_one.fields, "Go on"), SUBMITS)
 
 
-async def script(_: Engine, __: Fields) -> Reply:
+async def script(_: Engine, __: Exchange) -> Reply:
     """/complete/submit.js."""
     return Reply(200, SCRIPT, HEADERS, SCRIPT_TYPE)
 
 
-async def _finish(engine: Engine, fields: Fields, member: str, answer: Answer) -> Reply:
+async def _finish(engine: Engine, exchange: Exchange, fields: Fields, answer: Answer) -> Reply:
     found = await locate(engine, fields.get("session", ""))
     if found is None:
-        return page(404, "Nothing is here", "")
+        return alone(exchange, News.MISSING)
     merchant, order = found
-    brought = fields.get(member)
+    brought = fields.get("MD" if isinstance(answer, PayerAnswer) else "threeDSSessionData")
     if brought is not None and brought.replace(" ", "+") != number_of(order):
         return _not_this()
     try:
@@ -94,29 +96,32 @@ async def _finish(engine: Engine, fields: Fields, member: str, answer: Answer) -
         if refusal.code not in OVER:
             return _not_this()
         order = await engine.store.load(merchant.id, order.id)
-    return back(order)
+    return back(exchange, merchant, order)
 
 
-def back(order: Order) -> Reply:
+def back(exchange: Exchange, merchant: Merchant, order: Order) -> Reply:
     """To the merchant's page with the order's number; without one, how it ended."""
-    known = order.payments[-1].authentication
+    payment = order.payments[-1]
+    known = payment.authentication
     if known is not None and known.return_url is not None:
         url = with_order(known.return_url, order.id)
         return Reply(303, b"", {**HEADERS, "Location": url}, "text/plain")
-    good = standing(order) in GOOD
-    text = "The payment was approved." if good else "The payment was not made."
-    return page(200, TITLE, paragraph(text))
+    look = Look(
+        language=chosen(None, exchange.header(b"accept-language")),
+        merchant=merchant.name,
+        amount=order.amount,
+        description=order.description,
+        order=order.reference or str(order.id),
+        test=merchant.terminal(payment.terminal).connector == SANDBOX,
+    )
+    return framed(checkout.message(Message(look=look, news=NEWS[standing(order)])))
 
 
-def with_order(url: str, order: int) -> str:
-    """The address with `order_id` added to its query."""
-    parts = urlsplit(url)
-    pairs = parse_qsl(parts.query, keep_blank_values=True)
-    query = parts.query + ("&" if parts.query else "") + urlencode({"order_id": order})
-    if any(name == "order_id" for name, _ in pairs):
-        kept = [(name, value) for name, value in pairs if name != "order_id"]
-        query = urlencode([*kept, ("order_id", str(order))])
-    return urlunsplit(parts._replace(query=query))
+def framed(reply: Reply) -> Reply:
+    """The page, fit for a frame: many shops show the bank in one, and nothing is to press here."""
+    headers = {name: text for name, text in reply.headers.items() if name != "X-Frame-Options"}
+    policy = headers["Content-Security-Policy"].replace(" frame-ancestors 'none';", "")
+    return reply._replace(headers={**headers, "Content-Security-Policy": policy})
 
 
 def _not_this() -> Reply:
@@ -140,7 +145,7 @@ def serve(engine: Engine) -> Serve:
     async def run(exchange: Exchange) -> Reply:
         try:
             handler, _ = ROUTES.find(exchange.method, exchange.path)
-            return await handler(engine, await given(exchange))
+            return await handler(engine, exchange)
         except NoRouteError as error:
             if error.allowed:
                 headers = {"Allow": ", ".join(error.allowed)}
@@ -151,7 +156,7 @@ def serve(engine: Engine) -> Serve:
             pass  # a token of an order that is gone
         except Exception:  # noqa: BLE001 (an edge: the browser gets a page, the log the cause)
             structlog.get_logger().exception("a browser's return failed")
-            return page(500, "Something went wrong", paragraph("Please ask the shop."))
-        return page(404, "Nothing is here", "")
+            return alone(exchange, News.TROUBLE)
+        return alone(exchange, News.MISSING)
 
     return run

@@ -33,7 +33,9 @@ STYLE: Final = b"""\
 body { font: 1rem/1.5 system-ui, sans-serif; margin: 0; padding: 1rem; }
 main { max-width: 28rem; margin: 0 auto; }
 h1 { font-size: 1.4rem; }
-button { font: inherit; padding: .6rem 1rem; width: 100%; margin-bottom: .8rem; cursor: pointer; }
+button { font: inherit; font-weight: 600; padding: .8rem 1rem; width: 100%; margin-bottom: .8rem;
+  cursor: pointer; border: 1px solid; border-radius: .6rem; background: none; color: inherit; }
+#approve button { background: #0b6b57; border-color: #0b6b57; color: #fff; }
 """
 Fields = dict[str, str]
 Handler = Callable[[Bank, Fields], Awaitable[Reply]]

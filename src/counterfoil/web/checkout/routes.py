@@ -9,16 +9,18 @@ import asyncio
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Final
-from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+from typing import Final, NamedTuple
+from urllib.parse import urlencode
 
 import structlog
 
+from counterfoil.core.card import Masked
 from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Order
 from counterfoil.core.rules import Standing, standing
+from counterfoil.core.wallets import Opened, Token, Wallet
 from counterfoil.engine.gateway import Gateway
 from counterfoil.engine.pages import (
     Attempt,
@@ -29,6 +31,7 @@ from counterfoil.engine.pages import (
     payable,
     place_of,
 )
+from counterfoil.engine.wallets import card_of
 from counterfoil.exchange import (
     CutShortError,
     Exchange,
@@ -39,6 +42,7 @@ from counterfoil.exchange import (
     TooLargeError,
 )
 from counterfoil.web.checkout import page
+from counterfoil.web.checkout.brake import Brake, BrakedError
 from counterfoil.web.checkout.form import posted
 from counterfoil.web.checkout.view import (
     LAYOUTS,
@@ -51,17 +55,17 @@ from counterfoil.web.checkout.view import (
     Typed,
 )
 from counterfoil.web.checkout.words import chosen, mark
+from counterfoil.web.html import with_order
 
 SANDBOX: Final = "sandbox"  # the connector behind which no money moves
 NAME_BYTES: Final = 12
+SAMPLE_BYTES: Final = 24
 LOOKS: Final = 30  # times a page looks for an answer before it is shown without one
 LOOK_S: Final = 0.1
 # Another form was first, or the time is over: the page says what is so now.
 OVERTAKEN: Final = frozenset(
     {Code.WRONG_STATE, Code.SESSION_EXPIRED, Code.ALREADY_AUTHORIZED, Code.BUSY}
 )
-ADDRESS: Final = "%:/?#[]@!$&'()*+,;=~"  # stands for itself in an address (RFC 3986, 2.2)
-WALLETS: Final = ("apple_pay", "google_pay")
 
 NEWS: Final = {
     Standing.AUTHORIZED: News.PAID,
@@ -87,24 +91,26 @@ FAILED: Final = mark("The payment could not be made. No money was taken. Try aga
 NO_WALLET: Final = mark("This way of paying is not available here. Pay by card.")
 
 
+class Till(NamedTuple):
+    """What all visits share; `base` is the public address of pages, where one is configured."""
+
+    pages: Pages
+    brake: Brake
+    base: str | None
+
+
 class Visit:
     """One request for the page of an order."""
 
-    __slots__ = ("base", "exchange", "language", "merchant", "order", "pages")
+    __slots__ = ("base", "brake", "exchange", "language", "merchant", "order", "pages")
 
-    def __init__(
-        self,
-        exchange: Exchange,
-        pages: Pages,
-        merchant: Merchant,
-        order: Order,
-        base: str | None,
-    ) -> None:
+    def __init__(self, exchange: Exchange, till: Till, merchant: Merchant, order: Order) -> None:
         session = order.session
         assert session is not None
-        self.base = base or exchange.base
+        self.base = till.base or exchange.base
+        self.brake = till.brake
         self.exchange = exchange
-        self.pages = pages
+        self.pages = till.pages
         self.merchant = merchant
         self.order = order
         wanted = exchange.query.get("language") or session.language
@@ -120,7 +126,7 @@ class Visit:
         """Where the customer goes at the end, if the merchant said so."""
         session = self.order.session
         url = session.return_url if session else None
-        return None if url is None else returning(url, self.order)
+        return None if url is None else with_order(url, self.order.id)
 
     def look(self) -> Look:
         """What every page of the order shows."""
@@ -163,24 +169,52 @@ async def pay(visit: Visit) -> Reply:
         return message(visit, News.OUTDATED)
     if not payable(visit.order, visit.now()):
         return await outcome(visit)
-    if given.wallet is not None:
-        return form(visit, given.typed, notice=NO_WALLET)
-    if given.card is None:
-        return form(visit, given.typed, given.flaws)
+    opened = tapped(visit, given.wallet) if given.wallet else None
+    card = card_of(opened) if opened else None if given.wallet else given.card
+    if card is None:
+        return form(visit, given.typed, given.flaws, NO_WALLET if given.wallet else None)
     attempt = Attempt(
-        card=given.card,
+        card=card,
+        wallet=opened.use if opened else None,
         form=given.name,
         base=visit.base,
         ip=visit.exchange.client,
         browser=given.browser,
     )
     try:
-        visit.order = await pages.pay(visit.merchant, visit.order, attempt)
+        return await attempted(visit, attempt)
+    except BrakedError:
+        return form(visit, given.typed, notice=FAILED)._replace(status=429)
+
+
+async def attempted(visit: Visit, attempt: Attempt) -> Reply:
+    """What came of an attempt; raises `BrakedError` on a link where too many came to nothing."""
+    link, now = visit.order, visit.now()
+    session = link.session
+    shared = session is not None and session.shared
+    if shared:
+        visit.brake.begin(link.id, now)
+    try:
+        visit.order = await visit.pages.pay(visit.merchant, link, attempt)
     except Refused as refusal:
         if refusal.code not in OVERTAKEN:
             raise
-        visit.order = await pages.seen(visit.order.merchant, visit.order.id)  # another was first
+        visit.order = await visit.pages.seen(link.merchant, link.id)  # another was first
+    if shared and NEWS[standing(visit.order)] in {News.PAID, News.WAITING}:
+        visit.brake.well(link.id, now)
     return done(visit)
+
+
+def tapped(visit: Visit, name: str) -> Opened | None:
+    """What a customer's test wallet gives at once; None where the page offers no such wallet."""
+    if name not in visit.pages.offers(visit.merchant, visit.order):
+        return None
+    sample = Masked(secrets.token_urlsafe(SAMPLE_BYTES))
+    token = Token(wallet=Wallet(name), text=sample)
+    try:
+        return visit.pages.tapped(visit.merchant, visit.order, token)
+    except Refused:  # the merchant has keys of its own, and a sample is not made with them
+        return None
 
 
 def done(visit: Visit) -> Reply:
@@ -249,7 +283,7 @@ def form(
             zone=merchant.zone,
             cvv_required=merchant.cvv_required,
             holder_required=merchant.holder_required,
-            wallets=tuple(each for each in WALLETS if getattr(session, each)),
+            wallets=visit.pages.offers(merchant, order),
         )
     )
 
@@ -273,16 +307,6 @@ def message(visit: Visit, news: News) -> Reply:
 def see(address: str) -> Reply:
     """Go there with a GET."""
     return Reply(303, b"", {**page.GUARDS, "Location": address}, content_type=page.HTML)
-
-
-def returning(url: str, order: Order) -> str:
-    """A shop's address with the order's number added to its query, fit for a header.
-
-    What an address may not hold (letters beyond ASCII, blanks, controls) is percent-encoded.
-    """
-    parts = urlsplit(url)
-    query = "&".join(filter(None, (parts.query, urlencode({"order_id": order.id}))))
-    return quote(urlunsplit(parts._replace(query=query)), safe=ADDRESS)
 
 
 def layout(template: str | None) -> str:
@@ -313,14 +337,15 @@ ROUTES: Final[Routes[Step]] = Routes((
 
 def serve(gateway: Gateway, guide: Guide | None = None) -> Handler:
     """The payment page, served: every failure too is a page."""
-    pages = Pages(gateway.orders, guide)
+    pages = Pages(gateway.orders, guide, wallets=gateway.wallets)
+    till = Till(pages=pages, brake=Brake(), base=gateway.checkout or gateway.base)
 
     async def run(exchange: Exchange) -> Reply:
         try:
             if exchange.path.startswith(page.STATIC):
                 return static(exchange)
             step, named = ROUTES.find(exchange.method, exchange.path)
-            return await step(await visited(exchange, gateway, pages, named))
+            return await step(await visited(exchange, till, named))
         except NoRouteError as error:
             return no_route(exchange, error)
         except (TooLargeError, CutShortError):
@@ -346,10 +371,10 @@ def no_route(exchange: Exchange, error: NoRouteError) -> Reply:
     return reply._replace(status=405, headers=headers)
 
 
-async def visited(exchange: Exchange, gateway: Gateway, pages: Pages, named: str) -> Visit:
+async def visited(exchange: Exchange, till: Till, named: str) -> Visit:
     """The visit of a page; raises `Refused(ORDER_NOT_FOUND)` where its address leads nowhere."""
-    place = place_of(pages.engine.vault, named)
+    place = place_of(till.pages.engine.vault, named)
     if place is None:
         raise Refused(Code.ORDER_NOT_FOUND)
-    merchant, order = await pages.find(place)
-    return Visit(exchange, pages, merchant, order, gateway.checkout or gateway.base)
+    merchant, order = await till.pages.find(place)
+    return Visit(exchange, till, merchant, order)

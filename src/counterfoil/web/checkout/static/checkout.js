@@ -138,7 +138,10 @@
       event.preventDefault();
       return;
     }
-    if (event.submitter && event.submitter.name === "wallet") return;
+    if (event.submitter && event.submitter.name === "wallet") {
+      sent = true;
+      return;
+    }
     const wrong = [...checks.keys()].filter((input) => !judge(input));
     if (wrong.length) {
       event.preventDefault();

@@ -11,6 +11,7 @@ from typing import Final
 from counterfoil.core.card import Brand
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Kind, Operation, Order, Outcome, Payment
+from counterfoil.core.rules import find
 from counterfoil.core.schedule import SECOND_US
 from counterfoil.core.timers import Due, Timer
 
@@ -29,15 +30,20 @@ def timers_after(merchant: Merchant, order: Order, closed: Operation) -> tuple[T
     if merchant.charge_after_s is not None and not closed.charge_next:
         due = closed.closed + merchant.charge_after_s * SECOND_US
         found += (Timer(kind=Due.CHARGE, subject=order.id, due=due),)
-    days = life_days(merchant, order.payments[-1])
-    if days:
-        due = closed.closed + days * DAY_S * SECOND_US
+    life_s = life(merchant, find(order, closed.id)[0])
+    if life_s:
+        due = closed.closed + life_s * SECOND_US
         found += (Timer(kind=Due.RELEASE, subject=closed.id, due=due, since=order.id),)
     return found
 
 
+def life(merchant: Merchant, payment: Payment) -> int:
+    """How long an authorization of the payment can be charged, in seconds; 0: for ever."""
+    return life_days(merchant, payment) * DAY_S if payment.life_s is None else payment.life_s
+
+
 def life_days(merchant: Merchant, payment: Payment) -> int:
-    """How long an authorization of the payment can be charged, in days; 0: for ever."""
+    """The same in days, where the payment itself says nothing."""
     if merchant.authorization_days is not None:
         return merchant.authorization_days
     if payment.recurring is not None and not payment.recurring.first:

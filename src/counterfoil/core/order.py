@@ -33,6 +33,15 @@ class Kind(StrEnum):
     RECOVER = "recover"
 
 
+class Method(StrEnum):
+    """What instrument a payment is made with."""
+
+    CARD = "card"
+    BANK = "bank"  # the customer's bank, on its own pages
+    UPI = "upi"
+    WALLET = "wallet"
+
+
 class Outcome(StrEnum):
     """What became of an operation. PENDING is not failure: nobody knows yet."""
 
@@ -110,7 +119,7 @@ class Operation(Record):
     `places` are the units it moves, as line and unit; `released` is authorized money that a final
     charge lets go of, `let_go` the units of it. `charge_next`: once approved it is charged at once.
     `doubted`: the acquirer could not say what became of it, so it is being taken back there; an
-    approval that comes after that no longer counts.
+    approval that comes after that no longer counts. `facts`: as an order's.
     """
 
     id: int
@@ -124,6 +133,7 @@ class Operation(Record):
     places: tuple[tuple[int, int], ...] = ()
     let_go: tuple[tuple[int, int], ...] = ()
     number: str | None = None
+    facts: str | None = None
     key: str | None = None
     charge_next: bool = False
     doubted: bool = False
@@ -167,12 +177,20 @@ class Recurring(Record):
 
 
 class Payment(Record, dict=True, gc=True):
-    """One attempt to collect an order with one instrument, and the log of what was tried."""
+    """One attempt to collect an order with one instrument, and the log of what was tried.
+
+    `account` says which bank, UPI address or wallet it is. `life_s`: how long its authorization may
+    be charged, where the merchant said so. `facts`: as an order's.
+    """
 
     id: int
     amount: Money
     terminal: str
     descriptor: str | None = None
+    method: Method = Method.CARD
+    account: str | None = None
+    life_s: int | None = None
+    facts: str | None = None
     card: Card | None = None
     secure3d: Secure3d | None = None
     authentication: Authentication | None = None
@@ -208,6 +226,7 @@ class Order(Record, dict=True, gc=True):
     """What a merchant asks a customer to pay. `version` counts the commits that made it.
 
     `told` counts the notices of it. `expires` is when it can no longer be paid, where that is so.
+    `facts` is what the wire that made it keeps of it (JSON text), given back unread.
     """
 
     merchant: int

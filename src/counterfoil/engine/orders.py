@@ -222,9 +222,9 @@ class Orders:
             order = await store.load(merchant.id, use.order)
             mine = [each for each in order.operations if each.key == once.key]
             if all(each.outcome is not Outcome.PENDING for each in mine):
-                ends = [each.closed for each in mine if each.closed]
-                then = as_of(order, max(ends, default=use.used))
-                return Done(order=then, operation=mine[-1] if mine else None)
+                at = max((each.closed for each in mine if each.closed), default=use.used)
+                operation = mine[-1] if mine else None
+                return Done(order=as_of(order, at), operation=operation, at=at)
             first = self._running.get((merchant.id, once.key))
             if first is not None and first is not waiting:
                 await asyncio.wait([first], timeout=limits.replay_poll_ms / 1000)

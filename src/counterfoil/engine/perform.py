@@ -78,12 +78,14 @@ class Limits(Record):
 class Done(Record):
     """The order after a request, and the last operation it asked for (still pending: no answer).
 
-    `begun` is what began with the end of that operation and is yet to be sent.
+    `begun` is what began with the end of that operation and is yet to be sent. `at`: it was done
+    at that instant, and the order is shown as of then.
     """
 
     order: Order
     operation: Operation | None = None
     begun: Operation | None = None
+    at: int | None = None
 
 
 class KeyTakenError(Exception):
@@ -202,7 +204,8 @@ class Engine:
     ) -> Answer:
         payment, _ = rules.find(order, operation.id)
         acquirer = self.acquirer(merchant, payment.terminal)
-        if card is None and Capability.NEEDS_CARD in acquirer.supports:
+        wanted = operation.kind is Kind.AUTHORIZE or Capability.NEEDS_CARD in acquirer.supports
+        if card is None and wanted:
             card = await self.card_of(payment, order.merchant)
         return await self.ask(acquirer, instruct(order, operation, card))
 
@@ -239,7 +242,8 @@ class Engine:
         """
         final = not merchant.multiple_charges
         terms = None
-        if rules.find(order, operation)[1].charge_next:
+        payment, asked = rules.find(order, operation)
+        if asked.charge_next:
             terms = await self.terms(merchant, order)
 
         def decide(order: Order) -> Change | None:
@@ -250,7 +254,7 @@ class Engine:
             timers = timers_after(merchant, after, closed)
             if terms is None or closed.outcome is not Outcome.APPROVED:
                 return replace(change(after, closed=(closed,)), timers=timers)
-            following = Command(kind=Kind.CHARGE, final=final, key=closed.key)
+            following = Command(kind=Kind.CHARGE, payment=payment.id, final=final, key=closed.key)
             try:
                 then, born = rules.begin(after, following, stamp=self.ids.next(), terms=terms)
             except Refused:  # it stays authorized, and may be charged when it can be
@@ -315,7 +319,8 @@ class Engine:
     async def terms(self, merchant: Merchant, order: Order) -> Terms:
         """Pricing and exchange rate in force now."""
         terminal = merchant.terminal(order.payments[-1].terminal if order.payments else None)
-        home, currency = merchant.accounting_currency, order.amount.currency
+        home = terminal.accounting or merchant.accounting_currency
+        currency = order.amount.currency
         rate = None
         if currency != home:
             day = self.clock.today().date().isoformat()

@@ -57,12 +57,8 @@ def orders(connection: apsw.Connection, query: OrderQuery) -> list[Order]:
 
 
 def operations(connection: apsw.Connection, query: OperationQuery) -> list[Listed]:
-    """A page of closed operations, newest first."""
-    outcomes = tuple(each for each in query.outcomes if each in CLOSED) or (
-        () if query.outcomes else CLOSED
-    )
-    if not outcomes:
-        return []
+    """A page of operations, newest first."""
+    outcomes = query.outcomes or CLOSED
     filters: Filters = [("outcome", outcomes)]
     if query.kinds:
         rare = bool(query.outcomes) and Outcome.APPROVED not in outcomes

@@ -40,11 +40,16 @@ class Exchange:
         return None if value is None else value.decode("latin-1")
 
     @property
-    def query(self) -> dict[str, str]:
-        """The query string's parameters; of repeated ones the last."""
+    def pairs(self) -> list[tuple[str, str]]:
+        """The query string's parameters, as they come."""
         raw: bytes = self._scope["query_string"]
         text = raw.decode("utf-8", "replace")
-        return dict(parse_qsl(text, keep_blank_values=True)) if text else {}
+        return parse_qsl(text, keep_blank_values=True) if text else []
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query string's parameters; of repeated ones the last."""
+        return dict(self.pairs)
 
     @property
     def base(self) -> str:

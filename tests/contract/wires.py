@@ -6,7 +6,7 @@ template's are in `_examples`, because no demo data knows its credentials: here 
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -21,10 +21,11 @@ from counterfoil.connectors import Place
 from counterfoil.core.answers import Answer, Unknown
 from counterfoil.core.errors import Code
 from counterfoil.core.merchant import Credential
-from counterfoil.core.order import Outcome
+from counterfoil.core.order import Kind, Order, Outcome
 from counterfoil.core.ports import Acquirer, Capability, Inquiry, Instruction, Receiver
 from counterfoil.core.rules import Standing
 from counterfoil.dialects import Dialect
+from counterfoil.dialects.razorpay import ids
 from counterfoil.engine.directory import Directory
 from counterfoil.engine.gateway import Gateway
 from counterfoil.engine.orders import Orders
@@ -43,6 +44,27 @@ MERCHANT: Final = 1
 READS: Final = {"GET", "HEAD"}
 ANSWERED: Final = {200, 201, 402}  # what a call that moved money, or was declined, is answered with
 LIMITS: Final = Limits(acquirer_ms=2_000, replay_ms=2_000, replay_poll_ms=5)
+
+
+def plain(order: Order) -> dict[str, str]:
+    """An order in a path, on a wire that writes its number."""
+    return {"order": str(order.id)}
+
+
+def razorpay(order: Order) -> dict[str, str]:
+    """What can be named of an order on the Razorpay wire."""
+    found = {"order": ids.written("order_", order.id)}
+    if order.payments:
+        found["payment"] = ids.written("pay_", order.id, len(order.payments))
+        if order.payments[-1].card is not None:
+            found["carded"] = found["payment"]
+    for each in order.operations:
+        if each.kind is Kind.REFUND:
+            found["refund"] = ids.written("rfnd_", order.id, each.ordinal)
+    return found
+
+
+ADDRESSES: Final[Mapping[str, Callable[[Order], dict[str, str]]]] = {"razorpay": razorpay}
 
 
 class Row(NamedTuple):
@@ -74,6 +96,10 @@ class Wire:
     def rows(self) -> list[Row]:
         """Every row of its ROUTES table."""
         return [Row(method, path) for path, node in paths(self.routes._root) for method in node]
+
+    def names(self, order: Order) -> dict[str, str]:
+        """What a path of this wire says of an order."""
+        return ADDRESSES.get(self.name, plain)(order)
 
     def said(self, code: Code) -> tuple[int, str]:
         """Status and text of a refusal."""
@@ -131,12 +157,12 @@ class Example:
     @property
     def follows(self) -> bool:
         """Whether it is about an order that is there."""
-        return "{order}" in self.ask.path
+        return documented.NAME.search(self.ask.path) is not None
 
     @property
     def call(self) -> tuple[str, str]:
         """The row of the ROUTES table that it is an example of."""
-        path = self.ask.path.partition("?")[0]
+        path = self.ask.path.partition("?")[0].rstrip("/")
         return self.ask.method, documented.NAME.sub("{}", path)
 
 
@@ -222,6 +248,10 @@ class Desk:
     async def keyed(self, example: Example, key: str, step: Step | None = None) -> Response:
         """The same, under an idempotency key."""
         return await self.send(example, step, **{KEY: key})
+
+    def knows(self, step: Step) -> bool:
+        """Whether everything that the step names is there."""
+        return set(documented.NAME.findall(f"{step.path} {step.body}")) <= self.names.keys()
 
     def filled(self, step: Step) -> Step:
         """The step with the names of now."""

@@ -236,7 +236,14 @@ def keys(*, database: str | None = None, json: Json = False) -> int:
 
 def credentials() -> dict[str, dict[str, str]]:
     """The demo merchant's credentials by wire."""
-    return {"bizon": {"login": seeded.LOGIN, "password": seeded.PASSWORD}}
+    return {
+        "bizon": {"login": seeded.LOGIN, "password": seeded.PASSWORD},
+        "razorpay": {
+            "key_id": seeded.KEY_ID,
+            "key_secret": seeded.KEY_SECRET,
+            "webhook_secret": seeded.WEBHOOK_SECRET,
+        },
+    }
 
 
 def welcome(address: str) -> str:
@@ -247,6 +254,7 @@ def welcome(address: str) -> str:
 Counterfoil, seeded for a demonstration. No card is real and no money moves.
 
   Bizon    login {seeded.LOGIN}, password {seeded.PASSWORD}   (with a reserve: project_reserve)
+  Razorpay key {seeded.KEY_ID}, secret {seeded.KEY_SECRET}
 
 Authorize a payment:
 
@@ -267,6 +275,11 @@ Then, with the id it answers: charge it, refund a part, look at it.
 Or let a customer pay in the browser: open the address that stands behind Location.
 
   curl -si 'http://{login}@{host}/orders/create' -d '{{"amount": 9.99, "description": "A book"}}'
+
+The same merchant on the Razorpay wire:
+
+  curl -s -u {seeded.KEY_ID}:{seeded.KEY_SECRET} '{address}/v1/orders' \\
+    -d amount=50000 -d currency=INR -d receipt=receipt-1
 
 Other test cards: 4000000000000002 is declined, 4000000000009995 lacks funds (docs/sandbox.md).
 Health {address}/health/ready   Metrics {address}/metrics

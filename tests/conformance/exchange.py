@@ -57,7 +57,7 @@ class Step(Record, forbid_unknown_fields=True):
 
 
 class Expected(Record, forbid_unknown_fields=True):
-    """The answer; no `absent` headers; `links` of the Link header; `contains`: of what is no JSON."""
+    """The answer. `absent` headers; `links` of the Link header; `contains`: what is no JSON."""
 
     status: int
     body: str = ""

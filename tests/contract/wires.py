@@ -6,6 +6,7 @@ template's are in `_examples`, because no demo data knows its credentials: here 
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -162,8 +163,14 @@ class Example:
     @property
     def call(self) -> tuple[str, str]:
         """The row of the ROUTES table that it is an example of."""
-        path = self.ask.path.partition("?")[0].rstrip("/")
-        return self.ask.method, documented.NAME.sub("{}", path)
+        path = documented.NAME.sub("x", self.ask.path.partition("?")[0].rstrip("/"))
+        fitting = [
+            row.path
+            for row in self.wire.rows()
+            if row.method == self.ask.method
+            and re.fullmatch(row.path.replace("{}", "[^/]+").rstrip("/"), path)
+        ]
+        return self.ask.method, min(fitting, key=lambda row: row.count("{}"), default=path)
 
 
 def examples(wire: Wire) -> list[Example]:

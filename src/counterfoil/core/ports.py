@@ -102,14 +102,7 @@ class Instruction(Record):
     @property
     def inquiry(self) -> Inquiry:
         """The question what became of it."""
-        return Inquiry(
-            reference=self.reference,
-            merchant=self.merchant,
-            order=self.order,
-            kind=self.kind,
-            amount=self.amount,
-            terminal=self.terminal,
-        )
+        return Inquiry(**{name: getattr(self, name) for name in Inquiry.__struct_fields__})
 
 
 Receiver: TypeAlias = Callable[[Inquiry, Answer], Awaitable[None]]

@@ -5,11 +5,13 @@ Source: the vendor's "Orders" page and public reference; our decisions where the
 """
 
 from counterfoil.dialects import Dialect
+from counterfoil.dialects.razorpay.notify import Webhook
 from counterfoil.dialects.razorpay.routes import serve
 
 dialect = Dialect(
     name="razorpay",
-    segments=("v1", "methods"),
+    segments=("v1", "v2", "methods"),
     serve=serve,
+    form=Webhook(),
     settings=("manual_capture", "no_server_payments", "unique_receipts"),
 )

@@ -125,6 +125,7 @@ ERRORS: Final[Mapping[Code, WireError]] = {
     Code.NOT_SUPPORTED: WireError(400, NO_URL, None, NOWHERE),
     Code.CREDIT_NOT_ENABLED: WireError(400, NO_URL, None, NOWHERE),
     Code.NO_STORED_CARD: WireError(400, "Payment was not done using card"),
+    Code.WALLET_REFUSED: WireError(400, "The wallet's token is refused."),
     Code.PAYMENT_NOT_FOUND: WireError(400, UNKNOWN_ID),
     Code.CHARGE_NOT_FOUND: WireError(400, UNKNOWN_ID),
     Code.NOT_ENOUGH_UNITS: WireError(400, REFUND_TOO_MUCH, "amount", _REFUND),

@@ -8,6 +8,7 @@ import structlog
 
 from counterfoil.core.errors import Refused
 from counterfoil.dialects.razorpay import (
+    explaining,
     orders,
     pages,
     passwords,
@@ -15,6 +16,7 @@ from counterfoil.dialects.razorpay import (
     payments,
     refunds,
     small,
+    webhooks,
 )
 from counterfoil.dialects.razorpay.auth import caller
 from counterfoil.dialects.razorpay.call import Call, body_of
@@ -69,6 +71,16 @@ ROUTES: Final[Routes[Handler]] = Routes((
     ("GET HEAD", "/v1/refunds",                           refunds.list_refunds),
     ("GET HEAD", "/v1/refunds/{refund}",                  refunds.fetch),
     ("PATCH",    "/v1/refunds/{refund}",                  refunds.update),
+    ("POST",     "/v1/webhooks",                          webhooks.create),
+    ("GET HEAD", "/v1/webhooks",                          webhooks.list_webhooks),
+    ("GET HEAD", "/v1/webhooks/{webhook}",                webhooks.fetch),
+    ("PUT",      "/v1/webhooks/{webhook}",                webhooks.update),
+    ("POST",     "/v2/accounts/{account}/webhooks",       webhooks.create),
+    ("GET HEAD", "/v2/accounts/{account}/webhooks",       webhooks.list_webhooks),
+    ("GET HEAD", "/v2/accounts/{account}/webhooks/{id}",  webhooks.fetch),
+    ("PATCH",    "/v2/accounts/{account}/webhooks/{id}",  webhooks.update),
+    ("DELETE",   "/v2/accounts/{account}/webhooks/{id}",  webhooks.remove),
+    ("POST",     "/v1/signatures/explain",                explaining.explain),
     ("GET HEAD", "/v1/methods",                           small.methods),
     ("GET HEAD", "/methods",                              small.methods),
 ))

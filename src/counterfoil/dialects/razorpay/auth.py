@@ -21,20 +21,23 @@ class Caller(NamedTuple):
     key: str
 
 
-async def caller(directory: Directory, header: str | None, public: str | None = None) -> Caller:
+async def caller(
+    directory: Directory, header: str | None, *, public: bool = False, named: str | None = None
+) -> Caller:
     """The account whose key pair this is; raises `Failure` (401).
 
-    `public`: a key id that is enough for this call. Source: RFC 7617 for the header.
+    `public`: for this call the key id is enough, in the header without a secret, or as `named`.
+    Source: RFC 7617 for the header.
     """
     scheme, _, encoded = (header or "").partition(" ")
     if scheme.lower() != "basic":
-        return await _public(directory, public)
+        return await _public(directory, named if public else None)
     try:
         decoded = base64.b64decode(encoded.strip(), validate=True).decode()
     except (binascii.Error, ValueError):
         raise _refused(WRONG) from None
     key, _, secret = decoded.partition(":")
-    if public is not None and not secret:
+    if public and not secret:
         return await _public(directory, key)
     merchant = await directory.recognise(WIRE, key, secret)
     if merchant is None:

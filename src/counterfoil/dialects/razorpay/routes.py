@@ -93,7 +93,7 @@ PAGES: Final[Routes[Page]] = Routes((
 ))
 # Calls for which the key id is enough, in `key_id`.
 PUBLIC: Final[frozenset[Handler]] = frozenset(
-    {passwords.generate, passwords.submit_to, passwords.resend, small.methods}
+    {pages.pay, passwords.generate, passwords.submit_to, passwords.resend, small.methods}
 )
 # fmt: on
 
@@ -125,12 +125,12 @@ async def answered(gateway: Gateway, exchange: Exchange) -> Reply:
     if shown is not None:
         return await shown(gateway, exchange)
     handler = found(ROUTES, exchange.method, path)
-    public = exchange.query.get("key_id") if handler in PUBLIC else None
-    given = None
+    named, given = exchange.query.get("key_id"), None
     if handler is pages.pay:
         given = await body_of(exchange)
-        public = str(given["key_id"]) if given.get("key_id") else None
-    known = await caller(gateway.directory, exchange.header(b"authorization"), public)
+        named = str(given["key_id"]) if given.get("key_id") else None
+    header, public = exchange.header(b"authorization"), handler in PUBLIC
+    known = await caller(gateway.directory, header, public=public, named=named)
     if handler is None:
         raise Failure(NO_URL, why=NOWHERE)
     call = Call(exchange, gateway, known)

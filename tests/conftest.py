@@ -16,7 +16,7 @@ def anyio_backend() -> str:
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Without the vendor's Node client, which `make test` installs where npm is, there is no test."""
+    """The test of the Node client runs where `make test` has installed that: where npm is."""
     named = collection_path.name == "test_razorpay_node.py"
     return True if named and not NODE_CLIENT.is_dir() else None
 

@@ -222,8 +222,10 @@ class Bank:
 class Desk:
     """A gateway in memory, and a client of it."""
 
-    def __init__(self, store: MemoryStore, bank: Bank, clock: FakeClock, app: Served) -> None:
-        self.store = store
+    def __init__(self, engine: Engine, bank: Bank, clock: FakeClock, app: Served) -> None:
+        assert isinstance(engine.store, MemoryStore)
+        self.engine = engine
+        self.store = engine.store
         self.bank = bank
         self.clock = clock
         self.app = app
@@ -311,4 +313,4 @@ async def open_desk() -> Desk:
     }
     handlers["complete"] = ("browser", returning.serve(engine))
     handlers["test"] = ("bank", serve(pages))
-    return Desk(store, bank, clock, Served(handlers, store))
+    return Desk(engine, bank, clock, Served(handlers, store))

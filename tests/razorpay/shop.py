@@ -7,6 +7,8 @@ from httpx2 import Response
 from tests.contract.wires import Desk, open_desk
 
 from counterfoil import demo
+from counterfoil.core.timers import Due
+from counterfoil.engine.timed import abandon, charge, release, seek
 
 KEYS: Final = base64.b64encode(f"{demo.KEY_ID}:{demo.KEY_SECRET}".encode()).decode()
 PROJECT: Final = base64.b64encode(f"{demo.LOGIN}:{demo.PASSWORD}".encode()).decode()
@@ -19,6 +21,7 @@ CARD: Final = {
     "cvv": "123",
 }
 AMOUNT: Final = 50_000
+WORK: Final = {Due.ABANDON: abandon, Due.RELEASE: release, Due.CHARGE: charge, Due.RESOLVE: seek}
 
 
 class Shop:
@@ -79,6 +82,15 @@ class Shop:
         begun = await self.begin(order, method, **more)
         assert (await self.decide(begun)).status_code == 200
         return str(begun["razorpay_payment_id"])
+
+    async def later(self, seconds: int) -> None:
+        """Let time pass, and do what has fallen due."""
+        self.desk.clock.advance(seconds)
+        now, store = self.desk.clock.now(), self.desk.store
+        for errand in await store.timers(1, 1_000):
+            if errand.timer.due <= now and errand.timer.kind in WORK:
+                worked = await WORK[errand.timer.kind](self.desk.engine, errand)
+                await store.settle([worked.settled], [])
 
     async def payment(self, number: str) -> Any:
         """A payment as it stands."""

@@ -15,7 +15,6 @@ from typing import Final
 from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Refused
 from counterfoil.core.order import Kind, Method, Outcome
-from counterfoil.core.rules import Command
 from counterfoil.dialects.razorpay import facts, ids, paying, reading, render
 from counterfoil.dialects.razorpay.auth import Caller
 from counterfoil.dialects.razorpay.call import Call, Meant, body_of, proof
@@ -118,6 +117,8 @@ async def decide(gateway: Gateway, exchange: Exchange) -> Reply:
         return await over(call, meant)
     try:
         await _decided(call, meant, reading.text(given, "outcome") == "success")
+    except Failure as failure:
+        return await back(call, meant, failure)
     except Refused as refusal:
         return await back(call, meant, refused(refusal))
     return await over(call, await call.payment())
@@ -151,11 +152,8 @@ async def _decided(call: Call, meant: Meant, agreed: bool) -> None:
     if agreed and not other:
         orders = call.gateway.orders
         paying.check(meant.order, payment)
-
-        def choose() -> Command:
-            return paying.authorization(call.merchant, meant, call.now)
-
-        await orders.follow_up(call.merchant, meant.order.id, choose())
+        command = paying.authorization(call.merchant, meant, call.now)
+        await orders.follow_up(call.merchant, meant.order.id, command)
     elif not payment.log:
         why = Decline.NO_CHECKING_ACCOUNT if agreed else Decline.REENTER_TRANSACTION
         await call.collection.fail(call.merchant, meant.order.id, payment.id, why)

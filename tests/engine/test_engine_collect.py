@@ -161,11 +161,11 @@ async def test_what_cannot_end_is_refused() -> None:
     payment = attempt(desk)
     why = Declined(decline=Decline.CUSTOMER_CANCELLATION)
     with pytest.raises(Refused) as unknown:
-        rules.fail(order, payment.id, why, stamp=desk.ids.next(), terms=TERMS)
+        fail(order, payment.id, why, stamp=desk.ids.next(), terms=TERMS)
     assert unknown.value.code is Code.PAYMENT_NOT_FOUND
     closed = replace(rejected(order, Code.SESSION_EXPIRED, desk.clock.now()), payments=(payment,))
     with pytest.raises(Refused) as over:
-        rules.fail(closed, payment.id, why, stamp=desk.ids.next(), terms=TERMS)
+        fail(closed, payment.id, why, stamp=desk.ids.next(), terms=TERMS)
     assert over.value.code is Code.WRONG_STATE
 
 

@@ -273,8 +273,8 @@ async def test_what_follows_a_callback_goes_once_it_is_taken() -> None:
     assert len(desk.told()) == 1
     await desk.later(60)
     assert desk.told()[1:] == [
-        "1 payment.authorized 1 s9.0",
-        "1 payment.authorized 1 s9.0 again",
+        "1 payment.authorized 1 s9",
+        "1 payment.authorized 1 s9 again",
     ]
     assert [each.receipt.status for each in await attempts(desk)] == [500, 200]
 

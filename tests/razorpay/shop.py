@@ -61,12 +61,13 @@ class Shop:
 
     async def begin(self, order: str | None, method: str = "netbanking", **more: object) -> Any:
         """An attempt to pay it: what may follow."""
-        means: dict[str, object] = {
+        known: dict[str, dict[str, object]] = {
             "netbanking": {"bank": "HDFC"},
             "wallet": {"wallet": "payzapp"},
             "card": {"card": CARD},
             "upi": {"vpa": "success@razorpay"},
-        }[method]
+        }
+        means = known[method]
         given = {"amount": AMOUNT, "currency": "INR", **PAYER, "method": method, **means, **more}
         if order is not None:
             given["order_id"] = order

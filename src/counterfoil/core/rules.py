@@ -13,19 +13,11 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from counterfoil.core import claims, units
-from counterfoil.core.answers import Approved, Declined, Verdict
+from counterfoil.core.answers import Approved, Verdict
 from counterfoil.core.declines import REASONS, Nature
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.money import Money
-from counterfoil.core.order import (
-    Kind,
-    Operation,
-    Order,
-    Outcome,
-    Payment,
-    Units,
-    instant_of,
-)
+from counterfoil.core.order import Kind, Operation, Order, Outcome, Payment, Units
 from counterfoil.core.pricing import Terms, state
 from counterfoil.core.record import Record, remembered
 from counterfoil.core.threeds import Step
@@ -265,37 +257,6 @@ def begin(order: Order, command: Command, *, stamp: int, terms: Terms) -> tuple[
         charge_next=command.charge_next,
     )
     return _with(order, payment, (*payment.log, operation)), operation
-
-
-def fail(
-    order: Order,
-    payment: int,
-    why: Declined,
-    *,
-    stamp: int,
-    terms: Terms,
-    key: str | None = None,
-) -> tuple[Order, Operation]:
-    """The order with an attempt that ended before an acquirer was asked, and the operation.
-
-    It is born closed. Raises `Refused`: PAYMENT_NOT_FOUND, or where the payment was tried already.
-    """
-    meant = next((each for each in order.payments if each.id == payment), None)
-    if meant is None:
-        raise Refused(Code.PAYMENT_NOT_FOUND)
-    if order.closed is not None or meant.log:
-        raise Refused(Code.WRONG_STATE, operation=Kind.AUTHORIZE, standing=standing(order))
-    born = Operation(
-        id=stamp,
-        kind=Kind.AUTHORIZE,
-        amount=meant.amount,
-        statement=state(meant, Kind.AUTHORIZE, meant.amount.minor, terms),
-        ordinal=len(order.operations) + 1,
-        key=key,
-    )
-    finished = finish(_with(order, meant, (born,)), stamp, why, stamp=instant_of(stamp))
-    assert finished is not None
-    return finished
 
 
 def finish(

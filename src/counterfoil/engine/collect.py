@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from counterfoil.core import rules
 from counterfoil.core.answers import Declined
 from counterfoil.core.card import SealedCard
 from counterfoil.core.change import Change, KeyUse, change
@@ -20,6 +19,7 @@ from counterfoil.core.ports import CardData
 from counterfoil.core.record import Record
 from counterfoil.core.schedule import SECOND_US
 from counterfoil.core.timers import Due, Timer
+from counterfoil.core.unasked import fail
 from counterfoil.engine.orders import Draft, Orders
 from counterfoil.engine.perform import Done, Engine, Once
 
@@ -101,7 +101,7 @@ class Collection:
             terms = await self.engine.terms(merchant, order)
 
             def decide(order: Order) -> Change:
-                failed, closed = rules.fail(
+                failed, closed = fail(
                     order,
                     payment,
                     Declined(decline=why),

@@ -241,10 +241,8 @@ class Engine:
         What is to be charged once approved begins in the same commit, whoever brought the answer.
         """
         final = not merchant.multiple_charges
-        terms = None
         payment, asked = rules.find(order, operation)
-        if asked.charge_next:
-            terms = await self.terms(merchant, order)
+        terms = await self.terms(merchant, order) if asked.charge_next else None
 
         def decide(order: Order) -> Change | None:
             finished = rules.finish(order, operation, answer, stamp=instant_of(self.ids.next()))

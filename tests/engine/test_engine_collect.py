@@ -15,6 +15,7 @@ from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Method, Order, Outcome, Payment
 from counterfoil.core.pricing import Terms
 from counterfoil.core.rules import Bucket, Command, Standing, standing
+from counterfoil.core.unasked import fail
 from counterfoil.engine.collect import Collection, Extras
 from counterfoil.engine.orders import Draft
 

@@ -166,8 +166,15 @@ async def over(call: Call, meant: Meant) -> Reply:
     if last is not None and last.outcome is Outcome.APPROVED:
         return await back(call, meant, None)
     if last is None or last.decline is None:
-        return page("Pay", "<p>The bank has not answered yet.</p>")
+        return waiting(call, meant)
     return await back(call, meant, declined(meant.order, meant.number, last))
+
+
+def waiting(call: Call, meant: Meant) -> Reply:
+    """A page that looks again by itself, until there is an answer."""
+    again = f"1; url={paying.page_address(call, meant, 'authorize')}"
+    shown = page("Pay", "<p>Waiting for the bank.</p>")
+    return shown._replace(headers={**HEADERS, "Refresh": again})
 
 
 async def back(call: Call, meant: Meant, failure: Failure | None) -> Reply:

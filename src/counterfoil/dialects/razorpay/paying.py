@@ -232,7 +232,7 @@ def _payment(call: Call, given: Given, amount: Money, paid: Instrument) -> tuple
         email=reading.text(given, "email", 40),
         contact=reading.text(given, "contact", 15),
         description=reading.text(given, "description"),
-        callback_url=_address(given),
+        callback_url=checked_address(given, "callback_url"),
         flow=paid.flow,
         once=once.key if once else None,
     )
@@ -260,10 +260,11 @@ def terminal_for(merchant: Merchant, currency: str) -> Terminal:
     return merchant.terminals[0]
 
 
-def _address(given: Given) -> str | None:
-    address = reading.text(given, "callback_url", 2048)
+def checked_address(given: Given, name: str) -> str | None:
+    """An address of the shop; raises `Failure` where it is none."""
+    address = reading.text(given, name, 2048)
     if address is not None and not is_web(address):
-        raise Failure("The callback url must be a valid URL.", "callback_url")
+        raise Failure(f"The {name.replace('_', ' ')} must be a valid URL.", name)
     return address
 
 

@@ -8,6 +8,7 @@ import structlog
 
 from counterfoil.core.errors import Refused
 from counterfoil.dialects.razorpay import (
+    checkout,
     explaining,
     orders,
     pages,
@@ -86,6 +87,9 @@ ROUTES: Final[Routes[Handler]] = Routes((
 ))
 # What a payer's browser asks for: no key pair, an address that nobody can guess.
 PAGES: Final[Routes[Page]] = Routes((
+    ("GET HEAD", "/v1/checkout.js",                       checkout.script),
+    ("POST",     "/v1/checkout/embedded",                 checkout.embedded),
+    ("POST",     "/v1/checkout/pay",                      checkout.chosen),
     ("GET HEAD", "/v1/payments/{payment}/authenticate",   pages.show),
     ("GET HEAD", "/v1/payments/{payment}/authorize",      pages.show),
     ("POST",     "/v1/payments/{payment}/authenticate",   pages.decide),

@@ -18,7 +18,17 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from counterfoil.bench import figures, report
-from counterfoil.bench.calls import AUTHORIZE, CALLS, CHARGE, FILTER, GET, LIST, REFUND, Call
+from counterfoil.bench.calls import (
+    AUTHORIZE,
+    CALLS,
+    CHARGE,
+    CREATE,
+    FILTER,
+    GET,
+    LIST,
+    REFUND,
+    Call,
+)
 from counterfoil.bench.figures import GOAL_CONNECTIONS, Findings, Resident, Row
 from counterfoil.bench.fill import fill_file
 from counterfoil.bench.load import LoadError, find_tool
@@ -201,7 +211,7 @@ def sizes(base: str) -> dict[str, int]:
     answer = ask(base, AUTHORIZE)
     order = msgspec.json.decode(answer, type=Answered).orders[0].id
     found = {AUTHORIZE.name: len(answer)}
-    for call in (GET, LIST, FILTER, CHARGE, REFUND):
+    for call in (CREATE, GET, LIST, FILTER, CHARGE, REFUND):
         found[call.name] = len(ask(base, call, order))
     return found
 

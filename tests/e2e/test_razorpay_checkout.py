@@ -225,7 +225,8 @@ def test_the_hosted_page_alone_posts_back(server: Server, shop: Shop, browser: B
     fields = {"key_id": demo.KEY_ID, "order_id": order, "callback_url": f"{shop.base}/paid"}
     inputs = "".join(f'<input name="{name}" value="{value}">' for name, value in fields.items())
     base = f"http://127.0.0.1:{server.port}"
-    shop.page = f'<form method="post" action="{base}/v1/checkout/embedded">{inputs}<button>Go</button></form>'
+    start = f'<form method="post" action="{base}/v1/checkout/embedded">'
+    shop.page = f"{start}{inputs}<button>Go</button></form>"
     page = browser.new_page()
     page.goto(shop.base)
     page.get_by_role("button", name="Go").click()

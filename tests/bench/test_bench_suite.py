@@ -44,7 +44,7 @@ def test_the_table_has_a_row_for_each_call(tmp_path: Path) -> None:
         (20_000, 20_000, 100)
     }
     assert all(goal.met for goal in found.goals)
-    assert len(found.goals) == 5
+    assert len(found.goals) == 6
     assert found.memory_kb > 0
     calls = (tmp_path / "wrk.log").read_text().splitlines()
     assert all("-t1 -c64" in call for call in calls)

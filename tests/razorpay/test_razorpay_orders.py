@@ -187,7 +187,6 @@ BIZON: Final = {
     "merchant_order_id": "b-1",
     "client": {"email": "john@example.com", "phone": "9876543210"},
     "custom_fields": {"shelf": "B7"},
-    "options": {"terminal": "INDIA"},
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from counterfoil.cli import (
     rates,
     sandbox,
     serving,
+    signature,
     vault,
     webhooks,
 )
@@ -46,7 +47,7 @@ app = App(
     help="A payment gateway that you run yourself: one engine behind the wire APIs of others.",
     version=__version__,
 )
-for part in (serving, merchants, webhooks, listen, rates, proof, sandbox, vault, bench):
+for part in (serving, merchants, webhooks, listen, signature, rates, proof, sandbox, vault, bench):
     part.register(app)
 
 

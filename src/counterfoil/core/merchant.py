@@ -61,9 +61,15 @@ class Merchant(Record):
     settings: tuple[str, ...] = ()
     wallet_keys: SealedSecret | None = None
 
-    def terminal(self, name: str | None) -> Terminal:
-        """The terminal of that name, or the first; raises `Refused(UNKNOWN_TERMINAL)`."""
+    def terminal(self, name: str | None, currency: str | None = None) -> Terminal:
+        """The terminal of that name; without one, that which settles in the currency, or the first.
+
+        Raises `Refused(UNKNOWN_TERMINAL)`.
+        """
         if not name:
+            for each in self.terminals if currency else ():
+                if each.accounting == currency:
+                    return each
             return self.terminals[0]
         for terminal in self.terminals:
             if terminal.name == name:

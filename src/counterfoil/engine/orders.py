@@ -333,7 +333,7 @@ class Orders:
         parent: int | None = None,
         relation: Relation | None = None,
     ) -> Order:
-        terminal = merchant.terminal(draft.terminal)
+        terminal = merchant.terminal(draft.terminal, draft.amount.currency)
         order = self.engine.ids.next()
         payment = Payment(
             id=self.engine.ids.next(),

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 from msgspec.structs import replace
 
 from counterfoil.core.card import Cvv, expired, parse_pan
-from counterfoil.core.merchant import Merchant, Terminal
+from counterfoil.core.merchant import Merchant
 from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Method, Order, Payment, instant_of
 from counterfoil.core.rules import Command
@@ -236,7 +236,7 @@ def _payment(call: Call, given: Given, amount: Money, paid: Instrument) -> tuple
         flow=paid.flow,
         once=once.key if once else None,
     )
-    terminal = terminal_for(call.merchant, amount.currency)
+    terminal = call.merchant.terminal(None, amount.currency)
     payment = Payment(
         id=call.gateway.orders.engine.ids.next(),
         amount=amount,
@@ -250,14 +250,6 @@ def _payment(call: Call, given: Given, amount: Money, paid: Instrument) -> tuple
         return payment, Extras()
     known, sealed = call.gateway.orders.card(call.merchant, paid.card)
     return replace(payment, card=known.card), Extras(cards=(sealed,))
-
-
-def terminal_for(merchant: Merchant, currency: str) -> Terminal:
-    """The terminal that settles in that currency, or the first."""
-    for terminal in merchant.terminals:
-        if terminal.accounting == currency:
-            return terminal
-    return merchant.terminals[0]
 
 
 def checked_address(given: Given, name: str) -> str | None:

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help run demo test check fix cover bench soak fuzz docs dialect connector venv dev clean venv-package browser
+.PHONY: help run demo test check fix cover bench soak fuzz docs dialect connector venv dev clean venv-package browser postgres
 
 help: ## what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,7 +49,7 @@ fix: dev ## format and mend what can be mended
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
 
-test: check browser .node/.installed ## every test
+test: check browser postgres .node/.installed ## every test
 	@$(BIN)/pytest -n 2 $(ARGS)
 
 browser:
@@ -63,6 +63,10 @@ browser:
 	  npm install --prefix .node --no-save --no-audit --no-fund --silent razorpay@2.9.8; \
 	else echo "no npm: the Razorpay client for Node is not tried"; fi
 	@touch $@
+
+postgres:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { test "$$(id -u)" = 0 || { echo "install Debian's postgresql first: apt-get install postgresql"; exit 1; }; \
+	echo "installing the database that tests need"; apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql >/dev/null; }
 
 cover: dev ## branch coverage of core and engine
 	@$(BIN)/coverage erase

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -16,6 +17,7 @@ from counterfoil.core.record import Record
 PREFIX: Final = "COUNTERFOIL_"
 DATABASE: Final = "sqlite:///data/counterfoil.db"
 MASTER_KEY: Final = "MASTER_KEY"
+SERVERS: Final = ("postgresql://", "postgres://")
 
 
 class SettingsError(Exception):
@@ -25,10 +27,17 @@ class SettingsError(Exception):
 class Settings(Record):
     """How a gateway runs. Each is also an option of `serve` or a variable `COUNTERFOIL_NAME`.
 
-    `database`: `sqlite:///path`. `base_url`: the public address, for links (default: as called).
+    `database`: `sqlite:///path` or `postgresql://user@host/name`. `database_connections`: at most
+    so many, of one process. `database_timeout_ms`: how long one statement may take.
+    `database_pooled`: through a pooler that gives each transaction another connection.
+    `database_by_merchant`: each batch holds one merchant's changes, for engines that distribute.
+    `folder`: where the files of a PostgreSQL deployment are (the test bank's book, the clock).
+    `base_url`: the public address, for links (default: as called).
     `checkout_url`: the public address of payment pages (default: the API's).
-    `master_key_file`: the file with the vault's master key; for the embedded database one is made
-    beside it. `worker`: this process's number, 0 to 255; it is part of every id.
+    `master_key_file`: the file with the vault's master key; where none is given, one is made beside
+    the embedded database, or in `folder`. `worker`: this process's number, 0 to 255, part of every
+    id (default: 0 on the embedded database; on PostgreSQL one that no other process has).
+    `workers`: processes that share the port and a PostgreSQL database.
     `acquirer_timeout_ms`: how long an answer is waited for. `sandbox_latency_ms` and
     `sandbox_late_ms`: how slow the test bank is, and how late its late answers come.
     `callbacks_allow`: networks of your own that callbacks may go to, such as `10.1.0.0/16`,
@@ -40,17 +49,23 @@ class Settings(Record):
     host: str = "127.0.0.1"
     port: int = 8080
     database: str = DATABASE
+    database_connections: int = 8
+    database_timeout_ms: int = 5_000
+    database_pooled: bool = False
+    database_by_merchant: bool = False
+    folder: str = "data"
     demo: bool = False
     base_url: str | None = None
     checkout_url: str | None = None
     master_key_file: str | None = None
-    worker: int = 0
+    worker: int | None = None
     acquirer_timeout_ms: int = 20_000
     sandbox_latency_ms: int = 0
     sandbox_late_ms: int = 30_000
     callbacks_allow: str = ""
-    callbacks_busy: int = 50
+    callbacks_busy: int = 30
     connectors: str = ""
+    workers: int = 1
     log_level: str = "info"
 
     def options(self, connector: str) -> tuple[tuple[str, str], ...]:
@@ -75,12 +90,28 @@ class Settings(Record):
             raise SettingsError(f"callbacks_allow: {error}") from error
 
     @property
+    def embedded(self) -> bool:
+        """Whether the database is a file that this process serves by itself."""
+        return not self.database.startswith(SERVERS)
+
+    @property
     def path(self) -> Path:
         """The embedded database's file; raises `SettingsError` for any other kind of address."""
         scheme, _, path = self.database.partition("///")
         if scheme == "sqlite:" and path:
             return Path(path)
-        raise SettingsError(f"database must be sqlite:///path, not {scheme or self.database!r}")
+        kind = self.database.partition("//")[0]  # the rest may hold a password
+        raise SettingsError(
+            f"database must be sqlite:///path or postgresql://user@host/name, not {kind!r}"
+        )
+
+    @property
+    def beside(self) -> Path:
+        """What the files of this deployment are named after; raises `SettingsError`."""
+        if self.embedded:
+            return self.path
+        name = urlsplit(self.database).path.strip("/") or "counterfoil"
+        return Path(self.folder) / f"{name}.db"
 
 
 def from_environment(environment: Mapping[str, str] = os.environ, **options: object) -> Settings:
@@ -104,14 +135,18 @@ def from_environment(environment: Mapping[str, str] = os.environ, **options: obj
 
 
 def _check(settings: Settings) -> None:
-    if not 0 <= settings.worker <= 255:  # noqa: PLR2004 (eight bits of every id)
+    if not 0 <= (settings.worker or 0) <= 255:  # noqa: PLR2004 (eight bits of every id)
         raise SettingsError("worker must be a number from 0 to 255")
     if not 0 <= settings.port <= 65_535:  # noqa: PLR2004 (sixteen bits; 0 takes any that is free)
         raise SettingsError("port must be a number from 0 to 65535")
+    if settings.workers < 1 or (settings.workers > 1 and settings.embedded):
+        raise SettingsError("the embedded database is served by one process: workers must be 1")
     if settings.log_level not in {"debug", "info", "warning", "error"}:
         raise SettingsError("log_level must be debug, info, warning or error")
     if settings.callbacks_busy < 1:
         raise SettingsError("callbacks_busy must be at least 1")
+    if settings.database_connections < 1 or settings.database_timeout_ms < 1:
+        raise SettingsError("database_connections and database_timeout_ms must be 1 or more")
     for name in ("acquirer_timeout_ms", "sandbox_latency_ms", "sandbox_late_ms"):
         if getattr(settings, name) < 0:
             raise SettingsError(f"{name} must not be negative")

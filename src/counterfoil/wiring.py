@@ -18,7 +18,6 @@ from counterfoil.core.callbacks import Form
 from counterfoil.core.ports import (
     Acquirer,
     Clock,
-    Ids,
     OperationQuery,
     OrderQuery,
     Store,
@@ -27,6 +26,7 @@ from counterfoil.core.ports import (
 )
 from counterfoil.courier.http import HttpCourier
 from counterfoil.courier.standard import StandardForm
+from counterfoil.database import numbered, open_store
 from counterfoil.demo import seed
 from counterfoil.engine import chores
 from counterfoil.engine.audience import Audience
@@ -42,7 +42,7 @@ from counterfoil.engine.resolve import Resolved
 from counterfoil.engine.timed import kinds
 from counterfoil.engine.turn import Turn
 from counterfoil.logs import processors
-from counterfoil.store.sqlite import open_store
+from counterfoil.store.workers import LEASE_S, Lease
 from counterfoil.vault import (
     KeyRing,
     MasterKey,
@@ -74,7 +74,7 @@ class Parts:
         store: Store,
         vault: KeyRing,
         clock: Clock,
-        ids: Ids,
+        ids: WorkerIds,
         acquirers: Mapping[str, Acquirer],
     ) -> None:
         self.settings = settings
@@ -83,6 +83,7 @@ class Parts:
         self.clock = clock
         self.ids = ids
         self.acquirers = acquirers
+        self.lease: Lease | None = None  # where the worker's number is not this process's alone
         limits = Limits(acquirer_ms=settings.acquirer_timeout_ms)
         self.engine = Engine(
             store=store, vault=vault, acquirers=acquirers, clock=clock, ids=ids, limits=limits
@@ -116,14 +117,16 @@ async def parts(
     no database it is made. Raises `SettingsError`, `StoreError`, `VaultError`, `OSError`, or what a
     connector raises.
     """
-    path = settings.path
-    clock = clock or SystemClock(clock_file(path))
-    store = await open_store(path, create=create)
+    clock = clock or SystemClock(clock_file(settings.beside))
+    store = await open_store(settings, create=create)
     acquirers: dict[str, Acquirer] = {}
+    lease: Lease | None = None
     try:
-        ids = WorkerIds(clock, settings.worker, await newest(store))
+        lease = await numbered(settings, store)
+        worker = lease.number if lease else settings.worker or 0
+        ids = WorkerIds(clock, worker, await newest(store))
         vault = await _vault(settings, store, ids)
-        acquirers |= await _acquirers(settings, store, serving=serving)
+        acquirers |= await _acquirers(settings, store, serving=serving and settings.embedded)
         made = Parts(
             settings=settings,
             store=store,
@@ -132,19 +135,22 @@ async def parts(
             ids=ids,
             acquirers=acquirers,
         )
+        made.lease = lease
         if settings.demo:
             await seed(store, vault, clock)
         yield made
     finally:
         for acquirer in acquirers.values():
             await acquirer.close()
+        if lease is not None:
+            await lease.release()
         await store.close()
 
 
 @asynccontextmanager
 async def opened(settings: Settings, *, create: bool = False) -> AsyncIterator[Store]:
     """The store alone, closed at the end; raises `SettingsError`, `StoreError`, `OSError`."""
-    store = await open_store(settings.path, create=create)
+    store = await open_store(settings, create=create)
     try:
         yield store
     finally:
@@ -159,7 +165,7 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
     async with parts(settings, clock, serving=True) as made:
         started = made.ids.next()
         for merchant in await made.store.merchants():
-            await made.store.let_go(merchant.id, made.settings.worker)
+            await made.store.let_go(merchant.id, made.ids.worker)
         async with (
             telling(made) as (app, pump),
             working(
@@ -242,7 +248,7 @@ def served(made: Parts, pump: Pump) -> Served:
         wallets=TokenVault(
             made.vault.hash_secret,
             SealedKeys(made.vault),
-            KeysFile(wallets_file(made.settings.path)),
+            KeysFile(wallets_file(made.settings.beside)),
         ),
     )
     wires = {
@@ -307,7 +313,7 @@ def master_key(settings: Settings, *, create: bool) -> MasterKey:
         return master_from_text(text)
     if settings.master_key_file is not None:
         return master_at(Path(settings.master_key_file))
-    beside = key_file(settings.path)
+    beside = key_file(settings.beside)
     if beside.exists():
         return master_at(beside)
     if create:
@@ -343,7 +349,8 @@ async def _acquirers(settings: Settings, store: Store, *, serving: bool) -> dict
             )
         elif not options and connector.name not in named:
             continue
-        place = Place(folder=settings.path.parent, stem=settings.path.stem, options=options)
+        beside = settings.beside
+        place = Place(folder=beside.parent, stem=beside.stem, options=options)
         opened[connector.name] = connector.open(place)
     return opened
 
@@ -361,7 +368,7 @@ async def newest(store: Store) -> int:
     return newest
 
 
-async def _vault(settings: Settings, store: Store, ids: Ids) -> KeyRing:
+async def _vault(settings: Settings, store: Store, ids: WorkerIds) -> KeyRing:
     keys = await store.data_keys()
     master = master_key(settings, create=not keys)
     if not keys:
@@ -380,4 +387,12 @@ def _watch(made: Parts, pump: Pump) -> tuple[chores.Chore, ...]:
     async def learn() -> None:
         made.vault.learn(await made.store.data_keys())
 
-    return (chores.Chore("clock", 1, look), chores.Chore("keys", 1, learn))
+    async def renew() -> None:
+        if made.lease is not None:
+            made.ids.worker = await made.lease.renew()
+
+    return (
+        chores.Chore("clock", 1, look),
+        chores.Chore("keys", 1, learn),
+        chores.Chore("lease", LEASE_S // 3, renew),
+    )

@@ -93,16 +93,17 @@ class SystemClock:
 class WorkerIds:
     """Ids from the clock: microseconds, then the worker's number; never the same one twice.
 
-    `floor` is an id that rests already: a clock that was set back does not repeat it.
+    `floor` is an id that rests already: a clock that was set back does not repeat it. `worker`
+    changes where another process was given the number.
     """
 
     def __init__(self, clock: Clock, worker: int = 0, floor: int = 0) -> None:
         self._clock = clock
-        self._worker = worker
+        self.worker = worker
         self._last = floor >> 8
 
     def next(self) -> int:
         """An id greater than every id given before."""
         moment = self._clock.now() - EPOCH_US
         self._last = moment if moment > self._last else self._last + 1
-        return self._last << 8 | self._worker
+        return self._last << 8 | self.worker

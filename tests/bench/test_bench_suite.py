@@ -9,13 +9,13 @@ from rich.console import Console
 from tests.bench.fakes import fake_product, fake_wrk
 
 from counterfoil.bench.__main__ import options
+from counterfoil.bench.cluster import free_port
 from counterfoil.bench.load import LoadError
 from counterfoil.bench.server import (
     Server,
     disk_folder,
     filesystem,
     floor_command,
-    free_port,
     serve_command,
 )
 from counterfoil.bench.suite import Bench, Options, sizes
@@ -98,7 +98,7 @@ def test_databases_are_not_made_in_memory(tmp_path: Path) -> None:
 
 
 def test_the_product_is_started_by_its_own_command() -> None:
-    command = serve_command((), 8123, Path("/data/bench.db"))
+    command = serve_command((), 8123, "sqlite:////data/bench.db")
     assert command[0].endswith("/counterfoil")
     assert command[1:3] == ("serve", "--demo")
     assert command[-2:] == ("--database", "sqlite:////data/bench.db")

@@ -181,6 +181,7 @@ def test_anything_may_come(method: str, path: str, body: bytes, headers: dict[st
         assert len(line.split("\t")) == 7
         assert line.replace("\t", "").isprintable()
         if "Webhook-Id" in headers:
+            assert line.endswith("\tstandard not checked")
             listener.line()
         assert listener.post(BODY, {}) == 200
         assert listener.line().endswith("\torder.charged\t61\tnot checked\n")

@@ -18,6 +18,7 @@ KEYS = {
         "key_secret": demo.KEY_SECRET,
         "webhook_secret": demo.WEBHOOK_SECRET,
     },
+    "afterpay": {"auth_key": "project.password"},
 }
 
 

@@ -97,7 +97,7 @@ def test_a_command_that_reads_makes_no_database(run: Run, tmp_path: Path, comman
     assert left_in(tmp_path) == {}
 
 
-@pytest.mark.parametrize("url", ["sqlite:///", "postgresql://host/name", "gateway.db", ""])
+@pytest.mark.parametrize("url", ["sqlite:///", "mysql://host/name", "gateway.db", ""])
 def test_a_database_that_cannot_be_used_is_refused(anywhere: Run, url: str) -> None:
     assert "sqlite:///path" in anywhere("verify", "--database", url).fault
 

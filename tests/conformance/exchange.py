@@ -112,7 +112,10 @@ def shared(path: Path) -> Shared:
 
 
 def calendar(now: datetime) -> Names:
-    """Names that depend on the day: a card's year to come, this month, the days around."""
+    """Names that depend on the day: a card's year to come, this month, the days around.
+
+    `serial` tells scenes apart that are played on one gateway.
+    """
     day = timedelta(days=1)
     year = now.year + 3
     return {
@@ -123,6 +126,7 @@ def calendar(now: datetime) -> Names:
         "yesterday": f"{now - day:%Y-%m-%d}",
         "today": f"{now:%Y-%m-%d}",
         "tomorrow": f"{now + day:%Y-%m-%d}",
+        "serial": "1",
     }
 
 
@@ -183,8 +187,7 @@ def find(answer: Response, place: str) -> str:
     """
     place, _, pattern = place.partition(" ~ ")
     found = re.search(pattern or "(.*)", _at(answer, place), re.DOTALL)
-    if found is None:
-        raise ExchangeError(f"{pattern} is not in {place}")
+    assert found is not None, f"{pattern} is not in {place}"
     return found.group(1)
 
 
@@ -224,8 +227,8 @@ def compare(expected: Expected, answer: Response, names: Names, common: Shared) 
     found += _headers(expected, answer, names, bound, kinds)
     found += _links(expected, answer, names, bound, kinds)
     if expected.contains:
-        shown = [each for each in expected.contains if fill(each, names) not in answer.text]
-        return found + [f"body: lacks {each}" for each in shown]
+        lacks = [each for each in expected.contains if fill(each, names) not in answer.text]
+        return found + [f"body: lacks {each}" for each in lacks]
     wanted = fill(expected.body, names)
     found += _body(wanted, answer.content, bound, kinds)
     if wanted and not found:
@@ -301,11 +304,9 @@ def _bytes(wanted: bytes, raw: bytes) -> list[str]:
 
 def canonical(value: object, order: object = None) -> bytes:
     """The value as compact JSON in UTF-8: keys sorted, or in the order of another value's."""
-    kept = value if order is None else _ordered_as(order, value)
-    text = json.dumps(
-        kept, ensure_ascii=False, separators=(",", ":"), sort_keys=order is None, default=str
-    )
-    return text.encode()
+    if order is not None:
+        return msgspec.json.Encoder(decimal_format="number").encode(_ordered_as(order, value))
+    return msgspec.json.Encoder(decimal_format="number", order="sorted").encode(value)
 
 
 def _ordered_as(order: object, value: object) -> object:

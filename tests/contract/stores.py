@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from msgspec.structs import replace
+from tests.cluster import url_of
 
 from counterfoil.core import rules
 from counterfoil.core.answers import Approved, Declined, Verdict
@@ -28,6 +29,8 @@ from counterfoil.core.ports import Committed, Store
 from counterfoil.core.pricing import Terms
 from counterfoil.core.rates import Rate
 from counterfoil.core.wallets import Form, Wallet, WalletUse
+from counterfoil.store import postgres
+from counterfoil.store.options import Options
 from counterfoil.store.sqlite import open_store
 from counterfoil.testing import FakeClock, MemoryStore, SerialIds, decline
 
@@ -46,8 +49,21 @@ async def open_sqlite(folder: Path) -> Store:
     return await open_store(folder / "counterfoil.db")
 
 
-OPENERS: Final[dict[str, Opener]] = {"memory": open_memory, "sqlite": open_sqlite}
-DURABLE: Final[dict[str, Opener]] = {"sqlite": open_sqlite}
+async def open_postgres(folder: Path) -> Store:
+    return await postgres.open_store(await url_of(folder))
+
+
+async def open_alone(folder: Path) -> Store:
+    """The same with each batch kept to one merchant, and nothing prepared."""
+    return await postgres.open_store(await url_of(folder), Options(alone=True, pooled=True))
+
+
+DURABLE: Final[dict[str, Opener]] = {
+    "sqlite": open_sqlite,
+    "postgres": open_postgres,
+    "postgres-alone": open_alone,
+}
+OPENERS: Final[dict[str, Opener]] = {"memory": open_memory, **DURABLE}
 
 
 class Till:

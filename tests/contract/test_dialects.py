@@ -210,6 +210,8 @@ def other(step: Step) -> Step:
         changed = f"{body}&amount=3" if changed == body else changed
     elif changed == body:
         changed = body.replace("{", '{"amount": 3' + (", " if '"' in body else ""), 1)
+    if changed == body:
+        changed = '{"amount": 3}'
     return replace(step, body=changed)
 
 

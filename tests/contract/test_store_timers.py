@@ -216,6 +216,19 @@ async def test_endpoints(store: Store) -> None:
     assert list(await store.endpoints(2)) == [endpoint(5, merchant=2)]
 
 
+async def test_an_endpoint_is_altered_as_it_rests(store: Store) -> None:
+    def off(each: Endpoint) -> Endpoint:
+        return replace(each, off="gone")
+
+    await store.save_endpoint(endpoint(5))
+    await store.save_endpoint(endpoint(6))
+    assert await store.alter_endpoint(1, 6, off) == off(endpoint(6))
+    assert await store.alter_endpoint(1, 7, off) is None
+    assert await store.alter_endpoint(2, 5, off) is None
+    assert list(await store.endpoints(1)) == [endpoint(5), off(endpoint(6))]
+    assert list(await store.endpoints(2)) == []
+
+
 def attempt(number: int, *, endpoint: int = 5, order: int = 7, status: int = 200) -> Attempt:
     return Attempt(
         id=number,

@@ -6,9 +6,9 @@ template's are in `_examples`, because no demo data knows its credentials: here 
 """
 
 import asyncio
-import re
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -163,14 +163,20 @@ class Example:
     @property
     def call(self) -> tuple[str, str]:
         """The row of the ROUTES table that it is an example of."""
-        path = documented.NAME.sub("x", self.ask.path.partition("?")[0].rstrip("/"))
+        parts = self.ask.path.partition("?")[0].rstrip("/").split("/")
         fitting = [
-            row.path
+            row
             for row in self.wire.rows()
-            if row.method == self.ask.method
-            and re.fullmatch(row.path.replace("{}", "[^/]+").rstrip("/"), path)
+            if row.method == self.ask.method and fits(row.path.rstrip("/").split("/"), parts)
         ]
-        return self.ask.method, min(fitting, key=lambda row: row.count("{}"), default=path)
+        return min(fitting, key=lambda row: row.path.count("{}"), default=Row("", ""))
+
+
+def fits(row: list[str], parts: list[str]) -> bool:
+    """Whether a path is one of a row's; a part in braces stands for any text."""
+    return len(row) == len(parts) and all(
+        ours in {"{}", theirs} for ours, theirs in zip(row, parts, strict=True)
+    )
 
 
 def examples(wire: Wire) -> list[Example]:
@@ -231,9 +237,11 @@ class Desk:
         self.app = app
         self.client = AsyncClient(transport=ASGITransport(app=app), base_url=BASE)
         self.names: Names = documented.calendar(clock.today())
+        self.serials = count(1)
 
     async def scene(self, example: Example) -> None:
         """Send what comes before an example's request; `names` holds what it saved."""
+        self.names["serial"] = str(next(self.serials))
         for item in example.said.setup:
             step = example.common.steps[item] if isinstance(item, str) else item
             answer = await self.send(example, step)

@@ -17,10 +17,11 @@ from typing import Final
 
 from msgspec import json
 
+from counterfoil.config import Settings
 from counterfoil.connectors.sandbox.book import open_book
 from counterfoil.core.order import Kind, Outcome
 from counterfoil.core.record import Record
-from counterfoil.store.sqlite import open_store
+from counterfoil.database import open_store
 
 PROGRAM: Final = str(Path(sys.executable).with_name("counterfoil"))
 READY: Final = "ready on http://"
@@ -39,12 +40,17 @@ class Finished(Record):
 
 
 class Server:
-    """A gateway's process; `environment` are its settings as variables, without the prefix."""
+    """A gateway's process; `environment` are its settings as variables, without the prefix.
 
-    def __init__(self, folder: Path, *options: str, **environment: str) -> None:
+    `url` is its database's address where that is no file in the folder; then `database` is what
+    its files are named after.
+    """
+
+    def __init__(self, folder: Path, *options: str, url: str = "", **environment: str) -> None:
         self.folder = folder
-        self.database = folder / "gateway.db"
-        self.url = f"sqlite:///{self.database}"
+        self.database = folder / f"{url.rpartition('/')[2] or 'gateway'}.db"
+        self.url = url or f"sqlite:///{self.database}"
+        environment.setdefault("folder", str(folder))
         self.port = 0
         self.took_s = 0.0
         self._options = options
@@ -172,12 +178,12 @@ def variables(settings: Mapping[str, str]) -> dict[str, str]:
 Booked = dict[int, tuple[int, Kind, int, str]]
 
 
-def ours(database: Path) -> Booked:
+def ours(url: str) -> Booked:
     """Every approved operation by its id: order, kind, minor units, currency."""
 
     async def read() -> Booked:
         found: Booked = {}
-        store = await open_store(database)
+        store = await open_store(Settings(database=url), create=False)
         try:
             for merchant in await store.merchants():
                 after = 0
@@ -215,9 +221,9 @@ def theirs(database: Path) -> Booked:
     return found
 
 
-def assert_books_agree(database: Path) -> None:
+def assert_books_agree(server: Server) -> None:
     """Assert that the bank has booked what we hold approved, and nothing else."""
-    mine, bank = ours(database), theirs(database)
+    mine, bank = ours(server.url), theirs(server.database)
     only_mine = sorted(mine.items() - bank.items())
     only_bank = sorted(bank.items() - mine.items())
     assert not only_mine, f"{len(only_mine)} approved here and not booked there: {only_mine[:5]}"

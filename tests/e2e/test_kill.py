@@ -17,6 +17,7 @@ from typing import Final
 import pytest
 import uvloop
 from msgspec import json
+from tests.cluster import fresh_url
 from tests.e2e.client import PAN, Answer, Client, LostError, OrderView, Request, payment
 from tests.e2e.server import Server, assert_books_agree
 
@@ -30,7 +31,7 @@ SOAK_KILLS: Final = 200
 CONNECTIONS: Final = 32
 READY_S: Final = 5
 RUN_S: Final = (0.2, 1.2)  # between two kills
-RESOLVED_S: Final = 30  # until the next operations without an answer have got theirs
+RESOLVED_S: Final = 60  # until the next operations without an answer have got theirs
 ACQUIRER_TIMEOUT_MS: Final = "300"
 UNANSWERED: Final = b"No answer from the acquirer yet"
 CARDS: Final = (
@@ -167,9 +168,9 @@ def wait_until_resolved(server: Server) -> None:
         assert waited < RESOLVED_S, f"{pending} operations get no answer"
 
 
-def kill_again_and_again(folder: Path, kills: int) -> None:
+def kill_again_and_again(folder: Path, kills: int, url: str = "") -> None:
     seed = int(os.environ.get("SEED") or randbits(32))
-    server = Server(folder, "--demo", acquirer_timeout_ms=ACQUIRER_TIMEOUT_MS)
+    server = Server(folder, "--demo", url=url, acquirer_timeout_ms=ACQUIRER_TIMEOUT_MS)
     load = Load(server, Random(seed))
     try:
         uvloop.run(load.run(kills))
@@ -180,7 +181,7 @@ def kill_again_and_again(folder: Path, kills: int) -> None:
         wait_until_resolved(server)
         server.stop()
         server.verify()
-        assert_books_agree(server.database)
+        assert_books_agree(server)
     except BaseException as error:
         server.kill()
         error.add_note(f"SEED={seed}")
@@ -201,6 +202,15 @@ def test_nothing_is_lost_or_done_twice_by_a_kill(tmp_path: Path) -> None:
     kill_again_and_again(tmp_path, KILLS)
 
 
+def test_nothing_is_lost_or_done_twice_by_a_kill_beside_postgresql(tmp_path: Path) -> None:
+    kill_again_and_again(tmp_path, KILLS, fresh_url(tmp_path))
+
+
 @pytest.mark.soak
 def test_nothing_is_lost_or_done_twice_by_many_kills(tmp_path: Path) -> None:
     kill_again_and_again(tmp_path, SOAK_KILLS)
+
+
+@pytest.mark.soak
+def test_nothing_is_lost_or_done_twice_by_many_kills_beside_postgresql(tmp_path: Path) -> None:
+    kill_again_and_again(tmp_path, SOAK_KILLS, fresh_url(tmp_path))

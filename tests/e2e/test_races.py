@@ -7,10 +7,11 @@ stands as its winners left it. At the end the proof holds and the bank's book is
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import count
-from typing import Final
+from typing import Final, NamedTuple
 
 import pytest
 import uvloop
+from tests.cluster import fresh_url
 from tests.e2e.client import Answer, Client, payment
 from tests.e2e.server import Server, assert_books_agree, serving
 
@@ -18,24 +19,46 @@ TRIALS: Final = 50
 SOAK_TRIALS: Final = 1000
 WORKERS: Final = (2, 50)
 CALLERS: Final = 100  # at once, in as many trials as that makes
-LATENCIES_MS: Final = ("0", "5")  # with a slow bank callers meet what is still pending
 SEVERAL: Final = ("project_reserve", "password")  # the project that may charge again and again
 serial: Final = count()
 Race = Callable[[Client, int], Awaitable[None]]
 
 
-@pytest.fixture(scope="module", params=LATENCIES_MS, ids="bank {} ms".format)
+class Where(NamedTuple):
+    """A gateway to race against: with a slow bank callers meet what is still pending."""
+
+    database: str
+    latency_ms: str
+    options: tuple[str, ...] = ()
+
+
+WHERE: Final = (
+    Where("sqlite", "0"),
+    Where("sqlite", "5"),
+    Where("postgres", "0"),
+    Where("postgres", "5", ("--workers", "2")),
+)
+
+
+@pytest.fixture(
+    scope="module",
+    params=WHERE,
+    ids=lambda where: f"{where.database} {where.latency_ms} ms {' '.join(where.options)}",
+)
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
+    where: Where = request.param
     folder = tmp_path_factory.mktemp("races")
-    with serving(folder, sandbox_latency_ms=request.param) as server:
+    url = fresh_url(folder) if where.database == "postgres" else ""
+    latency = where.latency_ms
+    with serving(folder, *where.options, url=url, sandbox_latency_ms=latency) as server:
         done = server.command("merchant", "set", "2", "multiple_charges=true")
         assert done.status == 0, done.err
         yield server
     server.verify()
     assert server.pending() == 0
-    assert_books_agree(server.database)
+    assert_books_agree(server)
 
 
 def won(answers: list[Answer], number: str) -> list[Answer]:

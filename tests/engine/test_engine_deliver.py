@@ -1,5 +1,7 @@
 """Who is told what: at least once, in order within an order, nobody waiting for another."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 from msgspec.structs import replace
 from tests.engine.desk import Crash, Desk, die, open_desk
@@ -12,7 +14,7 @@ from counterfoil.core.order import Kind
 from counterfoil.core.schedule import SECOND_US
 from counterfoil.core.timers import Due, Errand, Timer
 from counterfoil.engine.pump import LEASE_S
-from counterfoil.testing import PlainForm, decline
+from counterfoil.testing import FakeCourier, PlainForm, decline
 from counterfoil.testing.courier import TAKEN
 
 pytestmark = pytest.mark.anyio
@@ -248,6 +250,66 @@ async def test_an_attempt_is_made_again_on_demand() -> None:
     made = await attempts(desk)
     assert [(each.sequence, each.receipt.status) for each in made[2:]] == [(1, 500), (1, 200)]
     assert Due.RESEND not in await desk.timers()
+
+
+async def meet(desk: Desk, meanwhile: Callable[[], Awaitable[None]]) -> None:
+    """The address answers 410 after something else has happened to its endpoint."""
+
+    class Late(FakeCourier):
+        async def post(self, url: str, callback: Callback) -> Receipt:
+            await meanwhile()
+            return await super().post(url, callback)
+
+    desk.carrier = Late(failed(410))
+    desk.restart()
+    await desk.authorize()
+    await desk.pump.run_due()
+
+
+async def test_gone_undoes_no_rotation_that_came_meanwhile() -> None:
+    desk = await open_desk()
+    endpoint = await desk.listens()
+    rotated = replace(endpoint, secrets=(*endpoint.secrets, *endpoint.secrets))
+    await meet(desk, lambda: desk.store.save_endpoint(rotated))
+    (now,) = await desk.store.endpoints(1)
+    assert now == replace(rotated, off="the address answered 410 Gone")
+
+
+async def test_gone_brings_no_endpoint_back_that_was_removed_meanwhile() -> None:
+    desk = await open_desk()
+    await desk.listens()
+    await meet(desk, lambda: desk.store.remove_endpoint(1, 9))
+    assert list(await desk.store.endpoints(1)) == []
+
+
+async def test_what_happened_before_the_first_secret_is_signed_with_it() -> None:
+    desk = await open_desk()
+    endpoint = await desk.listens()
+    since = desk.clock.now() + 3600 * SECOND_US
+    first = desk.vault.seal_secret((1, 9), Secret("first"), since)
+    newest = desk.vault.seal_secret((1, 9), Secret("newest"), since + SECOND_US)
+    await desk.store.save_endpoint(replace(endpoint, secrets=(newest, first)))
+    desk.audience.forget(1)
+    await desk.authorize()
+    await desk.pump.run_due()
+    assert desk.told() == ["1 payment.authorized 1 first"]
+    ended = replace(endpoint, secrets=(replace(first, until=since),))
+    assert ended.signing(since) == ()
+    assert replace(endpoint, secrets=()).signing(since) == ()
+
+
+async def test_the_last_answer_of_all_may_still_ask_for_peace() -> None:
+    desk = await open_desk()
+    await desk.listens()
+    desk.courier.script.extend([failed(), failed(), failed(429, retry_after_s=900)])
+    await desk.authorize()
+    await desk.later(660)
+    assert await parked(desk) == ["status 429"]
+    await desk.authorize()
+    await desk.later(800)
+    assert len(desk.told()) == 3
+    await desk.later(100)
+    assert len(desk.told()) == 4
 
 
 class Wordy:

@@ -1,16 +1,21 @@
 """Addresses that hang, a store that fails, a process that ends: the pump goes on."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
-from tests.engine.desk import Desk, open_desk
+from msgspec.structs import replace
+from tests.engine.desk import EUR, Desk, Meddled, open_desk
 
 from counterfoil.core.callbacks import Callback, Receipt
-from counterfoil.core.timers import Due
+from counterfoil.core.change import change
+from counterfoil.core.errors import Code
+from counterfoil.core.order import Order
+from counterfoil.core.timers import Due, Errand, Timer, Want
 from counterfoil.engine.audience import FRESH_US
-from counterfoil.engine.pump import LEASE_S, WIDTH
+from counterfoil.engine.pump import LEASE_S, PORTION, WIDTH, loop_ms
 from counterfoil.engine.turn import Turn
+from counterfoil.testing import demo_merchant
 
 pytestmark = pytest.mark.anyio
 
@@ -203,5 +208,102 @@ async def test_a_walk_waits_for_what_is_under_way() -> None:
     slow.open.set()
     await walking
     assert made(desk, 9) == 1
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_steady_nudges_of_one_lane_keep_no_other_waiting() -> None:
+    desk = await open_desk()
+    desk.pump.tick_ms = 30
+    await desk.listens()
+    running = asyncio.create_task(desk.pump.run())
+
+    async def nudge() -> None:
+        while True:
+            desk.pump.nudge([(1, 9)])
+            await asyncio.sleep(0.005)
+
+    nudging = asyncio.create_task(nudge())
+    await asyncio.sleep(0.05)
+    number = desk.ids.next()
+    order = Order(merchant=1, id=number, amount=EUR, expires=desk.clock.now())
+    timer = Timer(kind=Due.EXPIRE, subject=number, due=desk.clock.now())
+    desk.engine.nudge = lambda _: None
+    await desk.engine.commit(order, lambda o: replace(change(o), timers=(timer,)))
+    await until(lambda: desk.store._orders[1, number].closed is Code.SESSION_EXPIRED)
+    for task in (nudging, running):
+        task.cancel()
+    await asyncio.gather(nudging, running, return_exceptions=True)
+
+
+async def test_what_takes_longer_than_its_lease_is_not_begun_again_here() -> None:
+    desk = await open_desk()
+    desk.pump.tick_ms = 10
+    desk.carrier = slow = Slow()
+    desk.restart()
+    desk.pump.tick_ms = 10
+    await desk.listens()
+    running = asyncio.create_task(desk.pump.run())
+    await desk.authorize()
+    await until(lambda: slow.under_way.get("https://shop.example/9") == 1)
+    desk.clock.advance(LEASE_S + 1)
+    await asyncio.sleep(0.05)
+    slow.open.set()
+    await until(lambda: made(desk, 9) == 1)
+    assert max(slow.most.values()) == 1
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert Due.DELIVER not in await desk.timers()
+
+
+async def test_what_a_walk_that_was_broken_off_began_is_done_all_the_same() -> None:
+    desk = await open_desk()
+    desk.carrier = slow = Slow()
+    desk.restart()
+    desk.pump.tick_ms = 10
+    await desk.listens()
+    await desk.authorize()
+    walking = asyncio.create_task(desk.later(5))
+    await until(lambda: slow.under_way.get("https://shop.example/9") == 1)
+    walking.cancel()
+    await asyncio.gather(walking, return_exceptions=True)
+    slow.open.set()
+    running = asyncio.create_task(desk.pump.run())
+    desk.clock.advance(LEASE_S + 1)
+    await until(lambda: made(desk, 9) == 1)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+class Counted(Meddled):
+    """Notes how many lanes are asked for at once, and takes its time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+
+    async def claim(
+        self, wants: Sequence[Want], *, now: int, holder: int, until: int
+    ) -> Sequence[Errand]:
+        self.sizes.append(len(wants))
+        await asyncio.sleep(0.02)
+        return await super().claim(wants, now=now, holder=holder, until=until)
+
+
+async def test_many_lanes_are_looked_at_in_portions_and_more_seldom() -> None:
+    desk = await open_desk()
+    desk.store = store = Counted()
+    desk.restart()
+    for number in range(1, 450):
+        await store.save_merchant(demo_merchant(number))
+    number = desk.ids.next()
+    order = Order(merchant=449, id=number, amount=EUR, expires=desk.clock.now())
+    timer = Timer(kind=Due.EXPIRE, subject=number, due=desk.clock.now())
+    desk.engine.nudge = lambda _: None
+    await desk.engine.commit(order, lambda o: replace(change(o), timers=(timer,)))
+    running = asyncio.create_task(desk.pump.run())
+    await until(lambda: store._orders[449, number].closed is Code.SESSION_EXPIRED)
+    assert store.sizes == [PORTION, PORTION, 49]
+    assert desk.pump._tick_at_ms - loop_ms() > 1050
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

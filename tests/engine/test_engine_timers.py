@@ -11,8 +11,8 @@ from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.events import Event
 from counterfoil.core.later import life_days
-from counterfoil.core.order import Kind, Order, Outcome, Recurring
-from counterfoil.core.rules import Bucket, Standing, standing
+from counterfoil.core.order import Kind, Order, Outcome, Payment, Recurring
+from counterfoil.core.rules import Bucket, Command, Standing, standing
 from counterfoil.core.schedule import SECOND_US
 from counterfoil.core.timers import Due, Errand, Timer
 from counterfoil.engine.chores import chores
@@ -316,3 +316,38 @@ async def test_a_question_that_cannot_be_noted_is_found_by_the_chore() -> None:
     await chore.work()
     await desk.pump.run_due()
     assert (await desk.last(order)).outcome is Outcome.FAILED
+
+
+async def test_a_charge_that_is_hindered_is_tried_again_and_not_dropped() -> None:
+    desk = await open_desk(charge_after_s=60)
+    order = (await desk.authorize()).order
+    acquirers = desk.engine.acquirers
+    desk.engine.acquirers = {}
+    await desk.later(61)
+    (waits,) = [e for e in await desk.store.timers(1, 10) if e.timer.kind is Due.CHARGE]
+    assert waits.why == "unknown_terminal"
+    desk.engine.acquirers = acquirers
+    await desk.later(10)
+    assert stands(await desk.now(order)) == {Bucket.CHARGED: 10_000}
+
+
+async def test_each_payment_of_an_order_is_charged_at_its_own_time() -> None:
+    desk = await open_desk(charge_after_s=3600)
+    half = replace(EUR, minor=5_000)
+    numbers = [desk.ids.next() for _ in range(3)]
+    payments = tuple(Payment(id=each, amount=half, terminal="TERM") for each in numbers[1:])
+    order = Order(merchant=1, id=numbers[0], amount=EUR, payments=payments)
+    made = await desk.engine.commit(order, change)
+    assert made is not None
+    for payment in payments:
+        command = Command(kind=Kind.AUTHORIZE, payment=payment.id)
+        await desk.orders.follow_up(desk.merchant, order.id, command)
+        await desk.later(1800)
+    await desk.later(1)
+    first, second = (await desk.now(order)).payments
+    assert [each.kind for each in first.log] == [Kind.AUTHORIZE, Kind.CHARGE]
+    assert [each.kind for each in second.log] == [Kind.AUTHORIZE]
+    await desk.later(1800)
+    first, second = (await desk.now(order)).payments
+    assert [each.kind for each in first.log] == [Kind.AUTHORIZE, Kind.CHARGE]
+    assert [each.kind for each in second.log] == [Kind.AUTHORIZE, Kind.CHARGE]

@@ -12,17 +12,22 @@ from counterfoil.testing import MemoryStore
 
 
 class Rest(MemoryStore):
-    """One memory for all processes, with what the audits look up kept by order."""
+    """One memory for all processes, with what the audits look up kept by order.
+
+    `given` is every change that was ever handed over, and what became of it.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.logs: dict[tuple[int, int], dict[int, Operation]] = {}
         self.entries: dict[tuple[int, int], list[Posting]] = {}
         self.waiting: dict[int, dict[int, Listed]] = {}
+        self.given: list[tuple[Change, Committed]] = []
 
     async def commit(self, change: Change) -> Committed:
         """Keep the change, and file it by order."""
         committed = await super().commit(change)
+        self.given.append((change, committed))
         if committed is Committed.DONE:
             key = (change.order.merchant, change.order.id)
             log = self.logs.setdefault(key, {})

@@ -1,23 +1,21 @@
 """The steps of the schema lead to the schema declared; every statement names its merchant."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import apsw
 import pytest
 from sqlalchemy import Table
 from sqlalchemy.schema import CreateIndex, CreateTable
+from tests.store.statements import OWNED, embedded
 
-from counterfoil.core.ports import FILTERS
-from counterfoil.store import migrate, pages, queries
+from counterfoil.store import migrate
 from counterfoil.store import tables as t
 from counterfoil.store.migrate import StoreError
-from counterfoil.store.queries import SQLITE, Query
+from counterfoil.store.queries import SQLITE
 from counterfoil.store.sqlite import migrate_file
 
-DIRECTORY: Final = (t.merchants, t.credentials, t.rates, t.data_keys)
-OWNED: Final = tuple(each for each in t.metadata.sorted_tables if each not in DIRECTORY)
 Rows = list[tuple[Any, ...]]
 
 
@@ -127,43 +125,10 @@ def test_where_there_is_no_database_none_is_made_unless_it_may_be(tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
-def statements() -> Iterator[tuple[str, str]]:
-    """Every statement that is sent, by the name of what builds it, in all its shapes."""
-    owned: Sequence[Table] = OWNED
-    built: dict[str, list[Query]] = {
-        "add": [queries.add(table, count) for table in owned for count in (1, 2)],
-        "advance": [queries.advance(count) for count in (1, 2)],
-        "close": [queries.close(count) for count in (1, 2)],
-        "used_keys": [queries.used_keys(count) for count in (1, 2)],
-        "put": [queries.put(table) for table in owned],
-        "strays": [
-            queries.strays(t.operations.c.id, t.operations.c.order_id, t.orders),
-            queries.strays(t.postings.c.operation_id, t.postings.c.operation_id, t.operations),
-        ],
-        "everything": [queries.everything(table) for table in DIRECTORY],
-        "orders_page": [
-            pages.orders_page(driver, residual, upwards=upwards)
-            for driver in (None, *FILTERS)
-            for residual in ((), (("ip", 2),))
-            for upwards in (False, True)
-        ],
-        "orders_matching": [pages.orders_matching(((name, 1),)) for name in FILTERS],
-        "operations_page": [
-            pages.operations_page(driver, (("kind", 1),)) for driver in (None, "kind", "outcome")
-        ],
-    }
-    for module in (queries, pages):
-        for name, build in vars(module).items():
-            if isinstance(build, type(queries.order)):
-                shapes = built.get(name)
-                for query in [build()] if shapes is None else shapes:
-                    yield name, query.sql
-
-
 def test_every_statement_names_the_merchant_of_every_row_it_touches() -> None:
     touched: set[str] = set()
-    for name, sql in statements():
-        text = " ".join(sql.replace('"', "").split())
+    for name, query in embedded():
+        text = " ".join(query.sql.replace('"', "").split())
         for table in (each.name for each in OWNED):
             if f"INTO {table} " in text:
                 touched.add(table)

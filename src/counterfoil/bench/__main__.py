@@ -25,6 +25,7 @@ def options(arguments: Sequence[str] | None) -> Options:
     add("--json", action="store_true", help="for machines")
     add("--memory", action="store_true", help="resident memory over 200,000 orders instead")
     add("--scale", type=int, default=0, metavar="N", help="rates with N orders stored instead")
+    add("--callbacks", action="store_true", help="what callbacks cost instead")
     given = parser.parse_args(arguments)
     return Options(
         calls=tuple(given.calls),
@@ -35,6 +36,7 @@ def options(arguments: Sequence[str] | None) -> Options:
         as_json=given.json,
         memory=given.memory,
         scale=given.scale,
+        callbacks=given.callbacks,
     )
 
 

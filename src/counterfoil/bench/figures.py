@@ -17,6 +17,8 @@ P99_GOAL_US: Final = 40_000
 MEMORY_GOAL_KB: Final = 120 * 1024
 GROWTH_GOAL_PERCENT: Final = 5  # of memory, over the second half of the orders: flat
 SCALE_GOAL_PERCENT: Final = 90
+FAN_GOAL_PERCENT: Final = 90  # of the callbacks' rate, where some addresses hang
+TOLD_GOAL_PERCENT: Final = 95  # of the payments' rate, where one address is told of each
 
 
 class Row(Record):
@@ -32,6 +34,20 @@ class Row(Record):
     @property
     def percent(self) -> int:
         """The share of the reference's rate that was reached."""
+        return self.rate * 100 // max(self.reference, 1)
+
+
+class Fanned(Record):
+    """Callbacks in a second at the addresses that work, while some hang and while none does."""
+
+    hanging: int
+    addresses: int
+    rate: int
+    reference: int
+
+    @property
+    def percent(self) -> int:
+        """The share of the rate with none hanging."""
         return self.rate * 100 // max(self.reference, 1)
 
 
@@ -60,6 +76,9 @@ class Findings(Record):
     scale: tuple[Row, ...] = ()
     scale_orders: int = 0
     few_orders: int = 0
+    fanned: Fanned | None = None
+    told: Row | None = None
+    postgres: tuple[tuple[str, str], ...] = ()
     goals: tuple[Goal, ...] = ()
 
 
@@ -96,7 +115,23 @@ def table_goals(table: Sequence[Row]) -> tuple[Goal, ...]:
     return tuple(goals)
 
 
-def percent_goal(name: str, measured: Row, least: int) -> Goal:
+def callback_goals(fanned: Fanned, told: Row) -> tuple[Goal, ...]:
+    """Slow addresses delay no others, and callbacks delay no payments."""
+    return (
+        percent_goal(
+            f"callbacks, {fanned.hanging} of {fanned.addresses} addresses hang",
+            fanned,
+            FAN_GOAL_PERCENT,
+        ),
+        percent_goal(
+            f"authorize, {told.connections} connections, one address told",
+            told,
+            TOLD_GOAL_PERCENT,
+        ),
+    )
+
+
+def percent_goal(name: str, measured: Row | Fanned, least: int) -> Goal:
     """A share of the reference's rate."""
     return Goal(
         name=name,

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from counterfoil.bench.calls import CALLS
-from counterfoil.bench.figures import Findings, Goal, Row, megabytes, milliseconds
+from counterfoil.bench.figures import Fanned, Findings, Goal, Row, megabytes, milliseconds
 
 TITLES: Final = {call.name: call.title for call in CALLS}
 
@@ -37,12 +37,15 @@ def encode(findings: Findings) -> bytes:
             "scale_orders": findings.scale_orders,
             "few_orders": findings.few_orders,
             "scale": [figures(each) for each in findings.scale],
+            "fanned": findings.fanned and figures(findings.fanned),
+            "told": findings.told and figures(findings.told),
+            "postgres": dict(findings.postgres),
             "goals": findings.goals,
         }
     )
 
 
-def figures(row: Row) -> dict[str, object]:
+def figures(row: Row | Fanned) -> dict[str, object]:
     """A row and what is reckoned from it."""
     return {**msgspec.to_builtins(row), "percent": row.percent}
 
@@ -60,8 +63,20 @@ def grids(findings: Findings) -> Iterator[tuple[str, Sequence[Cells]]]:
     if findings.scale:
         title = f"With {findings.scale_orders:,} orders stored"
         yield title, _rates(findings.scale, f"with {findings.few_orders:,}/s")
+    if findings.fanned:
+        yield "Callbacks at the addresses that work", _fanned(findings.fanned)
+    if findings.told:
+        yield "Authorizations, each told to one address", _rates([findings.told], "untold/s")
+    if findings.postgres:
+        yield "On PostgreSQL", (("authorizations", "rate/s"), *findings.postgres)
     if findings.goals:
         yield "Goals", (("goal", "wanted", "found", ""), *(_goal(each) for each in findings.goals))
+
+
+def _fanned(found: Fanned) -> Sequence[Cells]:
+    rates = (f"{found.rate:,}", f"{found.reference:,}", f"{found.percent} %")
+    heads = ("addresses", "hang", "rate/s", "none hangs/s", "ratio")
+    return heads, (str(found.addresses), str(found.hanging), *rates)
 
 
 def _rates(rows: Sequence[Row], reference: str) -> Sequence[Cells]:

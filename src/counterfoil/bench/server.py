@@ -5,7 +5,7 @@ server does not come up.
 """
 
 import http.client
-import socket
+import os
 import subprocess
 import sys
 import tempfile
@@ -26,12 +26,13 @@ IN_MEMORY: Final = frozenset({"tmpfs", "ramfs"})
 
 
 class Server:
-    """A running server; leaving the context ends it."""
+    """A running server; leaving the context ends it. `settings` are variables of its own."""
 
-    def __init__(self, command: Sequence[str], name: str, folder: Path) -> None:
+    def __init__(self, command: Sequence[str], name: str, logs: Path, **settings: str) -> None:
         self.name = name
-        self.log = folder / f"{name}.log"
+        self.log = logs / f"{name}.log"
         self._command = command
+        self._settings = {f"COUNTERFOIL_{key.upper()}": text for key, text in settings.items()}
         self.base = ""
         self.pid = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -39,7 +40,11 @@ class Server:
     def __enter__(self) -> Self:
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 (our own server)
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=os.environ | self._settings,
             )
         self.pid = self._process.pid
         try:
@@ -89,11 +94,11 @@ class Server:
         raise LoadError(f"the {self.name} server did not get ready: {said}")
 
 
-def serve_command(given: Sequence[str], port: int, database: Path) -> tuple[str, ...]:
+def serve_command(given: Sequence[str], port: int, database: str) -> tuple[str, ...]:
     """The product's own command; `given` stands for its beginning where it is another one."""
     begin = given or (str(Path(sys.executable).with_name("counterfoil")), "serve", "--demo")
     where = ("--host", "127.0.0.1", "--port", str(port))
-    return (*begin, *where, "--database", f"sqlite:///{database}")
+    return (*begin, *where, "--database", database)
 
 
 def floor_command(port: int, database: Path, sizes: Mapping[str, int]) -> tuple[str, ...]:
@@ -103,13 +108,6 @@ def floor_command(port: int, database: Path, sizes: Mapping[str, int]) -> tuple[
         *("--database", str(database)),
         *("--sizes", ",".join(f"{name}={size}" for name, size in sizes.items())),
     )
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def ask(base: str, call: Call, order: str = "") -> bytes:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import median_low
 from typing import Final
 
 import msgspec
@@ -18,6 +19,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from counterfoil.bench import figures, report
+from counterfoil.bench.callbacks import Fan, drain, fan_rate, listen_to, receive_command
 from counterfoil.bench.calls import (
     AUTHORIZE,
     CALLS,
@@ -29,7 +31,8 @@ from counterfoil.bench.calls import (
     REFUND,
     Call,
 )
-from counterfoil.bench.figures import GOAL_CONNECTIONS, Findings, Resident, Row
+from counterfoil.bench.cluster import free_port
+from counterfoil.bench.figures import GOAL_CONNECTIONS, Fanned, Findings, Resident, Row
 from counterfoil.bench.fill import fill_file
 from counterfoil.bench.load import LoadError, find_tool
 from counterfoil.bench.server import (
@@ -37,7 +40,6 @@ from counterfoil.bench.server import (
     ask,
     disk_folder,
     floor_command,
-    free_port,
     serve_command,
 )
 from counterfoil.bench.target import Target
@@ -50,9 +52,10 @@ SCALE_CALLS: Final = (GET, FILTER, AUTHORIZE)  # what adds orders comes last
 
 
 class Options(Record):
-    """What to measure. Without `memory` and `scale` it is the table.
+    """What to measure. Without `memory`, `scale`, `callbacks` and `postgres` it is the table.
 
-    `calls` are names, none is all; `few` are the stored orders that `scale` is compared with.
+    `calls` are names, none is all; `few` are the stored orders that `scale` is compared with; `fan`
+    says how many callbacks go to how many addresses.
     """
 
     calls: tuple[str, ...] = ()
@@ -64,7 +67,10 @@ class Options(Record):
     memory: bool = False
     scale: int = 0
     few: int = 10_000
+    callbacks: bool = False
+    fan: Fan = Fan()
     command: tuple[str, ...] = ()
+    postgres: bool = False
 
 
 class Identified(Record):
@@ -109,13 +115,28 @@ class Bench:
     def findings(self) -> Findings:
         """Measure what was asked for; raises `LoadError`."""
         found = Findings()
-        if not (self._options.memory or self._options.scale):
+        options = self._options
+        if not (options.memory or options.scale or options.callbacks or options.postgres):
             found = self._table(found)
         if self._options.memory:
             found = self._memory(found)
         if self._options.scale:
             found = self._scale(found)
+        if self._options.callbacks:
+            found = self._callbacks(found)
+        if options.postgres:
+            found = self._postgres(found)
         return found
+
+    def _postgres(self, found: Findings) -> Findings:
+        from counterfoil.bench import servers  # noqa: PLC0415 (an extra brings the driver)
+
+        options = self._options
+        rates = servers.measure(
+            self._tool, self._folder, options.rounds, options.seconds, self._console
+        )
+        shared = tuple(servers.lines(rates))
+        return replace(found, postgres=shared, goals=(*found.goals, *servers.goals(rates)))
 
     def _table(self, found: Findings) -> Findings:
         wanted = [call for call in CALLS if call.name in (self._options.calls or NAMES)]
@@ -177,6 +198,40 @@ class Bench:
             found, scale=rows, scale_orders=orders, few_orders=self._options.few, goals=goals
         )
 
+    def _callbacks(self, found: Findings) -> Findings:
+        fanned, told = self._fanned(self._options.fan), self._told()
+        goals = (*found.goals, *figures.callback_goals(fanned, told))
+        return replace(found, fanned=fanned, told=told, goals=goals)
+
+    def _fanned(self, fan: Fan) -> Fanned:
+        some, none = [], []
+        with self._console.status("callbacks to many addresses"):
+            for _ in range(self._options.rounds):
+                some.append(fan_rate(fan, fan.hanging, self._folder))
+                none.append(fan_rate(fan, 0, self._folder))
+        return Fanned(
+            hanging=fan.hanging,
+            addresses=fan.addresses,
+            rate=median_low(some),
+            reference=median_low(none),
+        )
+
+    def _told(self) -> Row:
+        """Authorizations, where one address is told of each and where nobody is."""
+        told, untold = [], []
+        with contextlib.ExitStack() as stack:
+            loud, silent = (self._target(stack, self._product(name)) for name in ("told", "untold"))
+            port = free_port()
+            stack.enter_context(Server(receive_command(port), "receiver", self._folder))
+            listen_to(port, self._database("told"))
+            for target in (loud, silent):
+                target.learn()
+            for _ in range(self._options.rounds):
+                drain(self._database("told"))
+                untold.append(silent.measure(AUTHORIZE, GOAL_CONNECTIONS, self._options.seconds))
+                told.append(loud.measure(AUTHORIZE, GOAL_CONNECTIONS, self._options.seconds))
+        return figures.row(AUTHORIZE, GOAL_CONNECTIONS, told, untold)
+
     def _filled(self, name: str, count: int) -> tuple[str, list[str]]:
         """A seeded database with so many orders, and ids of some; the server seeds it."""
         with self._product(name):
@@ -192,7 +247,8 @@ class Bench:
         return Target(stack.enter_context(server), self._tool, self._folder)
 
     def _product(self, name: str) -> Server:
-        command = serve_command(self._options.command, free_port(), self._database(name))
+        database = f"sqlite:///{self._database(name)}"
+        command = serve_command(self._options.command, free_port(), database)
         return Server(command, name, self._folder)
 
     def _floor(self, answers: dict[str, int]) -> Server:

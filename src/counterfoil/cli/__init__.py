@@ -14,6 +14,7 @@ from msgspec import MsgspecError
 from counterfoil import __version__
 from counterfoil.cli import (
     bench,
+    house,
     listen,
     merchants,
     proof,
@@ -21,12 +22,14 @@ from counterfoil.cli import (
     sandbox,
     serving,
     signature,
+    timers,
     vault,
     webhooks,
 )
 from counterfoil.config import SettingsError
 from counterfoil.connectors import ConnectorError
 from counterfoil.connectors.sandbox.book import BookError
+from counterfoil.core.errors import Refused
 from counterfoil.core.ports import VaultError
 from counterfoil.store.migrate import StoreError
 
@@ -40,6 +43,7 @@ MENDABLE: Final = (
     ConnectorError,
     BookError,
     OSError,
+    Refused,  # the database server went away
 )
 
 app = App(
@@ -47,7 +51,11 @@ app = App(
     help="A payment gateway that you run yourself: one engine behind the wire APIs of others.",
     version=__version__,
 )
-for part in (serving, merchants, webhooks, listen, signature, rates, proof, sandbox, vault, bench):
+PARTS: Final = (
+    *(serving, house, merchants, webhooks, timers, listen, signature),
+    *(rates, proof, sandbox, vault, bench),
+)
+for part in PARTS:
     part.register(app)
 
 

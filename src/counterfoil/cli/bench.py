@@ -1,8 +1,10 @@
 """bench: this machine's Counterfoil against this machine's floor."""
 
 from pathlib import Path
+from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
+from msgspec.structs import replace
 
 from counterfoil.bench.suite import Options, run
 from counterfoil.cli.serving import Json
@@ -22,12 +24,13 @@ def bench(  # noqa: PLR0913 (each is a documented option)
     folder: Path | None = None,
     memory: bool = False,
     scale: int = 0,
+    callbacks: bool = False,
+    postgres: Annotated[bool, Parameter(negative="")] = False,
     json: Json = False,
 ) -> int:
     """Load a real server over loopback, and a bare one that does the same work on disk.
 
     Example: counterfoil bench --call authorize --connections 64 --rounds 5
-    Example: counterfoil bench --scale 1000000
 
     Parameters
     ----------
@@ -45,17 +48,20 @@ def bench(  # noqa: PLR0913 (each is a documented option)
         Measure resident memory over 200,000 orders instead.
     scale
         Compare rates with so many orders stored with those at 10,000 instead.
+    callbacks
+        Measure what hanging addresses cost the others, and callbacks the payments, instead.
+    postgres
+        Measure on a PostgreSQL of its own instead, beside plain transactions of pgbench.
     """
-    usual = Options()
+    wanted = Options(rounds=rounds, seconds=seconds, folder=folder, as_json=json)
     return run(
-        Options(
+        replace(
+            wanted,
             calls=tuple(call or ()),
-            connections=tuple(connections or usual.connections),
-            rounds=rounds,
-            seconds=seconds,
-            folder=folder,
-            as_json=json,
+            connections=tuple(connections or wanted.connections),
             memory=memory,
             scale=scale,
+            callbacks=callbacks,
+            postgres=postgres,
         )
     )

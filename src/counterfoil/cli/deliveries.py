@@ -77,7 +77,7 @@ def waiting(*, merchant: Whose, database: Database = None, json: Json = False) -
                 "order": each.timer.subject,
                 "endpoint": each.timer.lane,
                 "from": each.timer.since,
-                "due": _instant(each.timer.due),
+                "due": instant(each.timer.due),
                 "tries": each.tries,
                 "parked": each.parked,
                 "why": each.why,
@@ -150,7 +150,7 @@ def _line(attempt: Attempt) -> dict[str, Cell]:
     receipt = attempt.receipt
     return {
         "id": attempt.id,
-        "at": _instant(instant_of(attempt.id)),
+        "at": instant(instant_of(attempt.id)),
         "endpoint": attempt.endpoint,
         "order": attempt.order,
         "sequence": attempt.sequence,
@@ -165,5 +165,6 @@ def full(attempt: Attempt) -> dict[str, object]:
     return {**_line(attempt), "answer": attempt.receipt.answer}
 
 
-def _instant(moment: int) -> str:
+def instant(moment: int) -> str:
+    """Microseconds since 1970 as ISO 8601, in UTC."""
     return (EPOCH + timedelta(microseconds=moment)).isoformat(timespec="milliseconds")

@@ -24,6 +24,7 @@ STATUSES: Final = range(200, 600)
 MICROSECONDS: Final = 1_000_000
 IDS: Final = (standard.ID, "x-razorpay-event-id")
 EVENTS: Final = ("type", "event")  # the member that names it: our own form's, the Razorpay wire's
+VERDICTS: Final = {True: "right", False: "WRONG", None: "not checked"}
 STOP_S: Final = 1  # what is being received may finish
 
 
@@ -141,7 +142,7 @@ def _print_json(row: dict[str, object], body: bytes, found: tuple[Finding, ...])
     checks = [
         {
             "scheme": each.scheme,
-            "right": each.why is None,
+            "right": each.right,
             "why": each.why,
             "signed": None if each.signed is None else _escaped(each.signed),
             "expected": each.expected,
@@ -154,7 +155,7 @@ def _print_json(row: dict[str, object], body: bytes, found: tuple[Finding, ...])
 
 
 def _print(row: dict[str, object], body: bytes, found: tuple[Finding, ...]) -> None:
-    verdicts = [f"{each.scheme} {'right' if each.why is None else 'WRONG'}" for each in found]
+    verdicts = [f"{each.scheme} {VERDICTS[each.right]}" for each in found]
     cells = ["" if cell is None else str(cell) for cell in row.values()]
     print("\t".join([*cells, ", ".join(verdicts) or "not checked"]))
     if sys.stdout.isatty():

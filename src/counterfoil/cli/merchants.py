@@ -18,6 +18,7 @@ from counterfoil.vault.wallets import seal_keys
 from counterfoil.wiring import Parts
 
 ID_MAX: Final = 2**63 - 1
+WIRES: Final = ("bizon", "afterpay")  # whose credentials are a login and a secret
 merchant = App(name="merchant", help="Merchants: add, list, show, set.")
 
 
@@ -38,7 +39,7 @@ def add(  # noqa: PLR0913 (each is a documented option)
     database: str | None = None,
     json: Json = False,
 ) -> None:
-    """Add a merchant with Bizon credentials; the password is made here and shown once.
+    """Add a merchant with credentials of every wire; they are made here and shown once.
 
     Example: counterfoil merchant add "Book shop" --login bookshop --currency EUR --fee 2.9
 
@@ -47,7 +48,7 @@ def add(  # noqa: PLR0913 (each is a documented option)
     name
         What people call it.
     login
-        The project's login on the Bizon wire.
+        The project's login on the Bizon wire. The AfterPay wire's key is login.password.
     currency
         Its currency, for orders that name none and for accounting.
     fee
@@ -57,7 +58,7 @@ def add(  # noqa: PLR0913 (each is a documented option)
     descriptor
         What cardholders read on their statement.
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
     check_login(login)
     made = Merchant(
@@ -81,9 +82,10 @@ async def _added(parts: Parts, made: Merchant, login: str) -> dict[str, Cell]:
     number, password = parts.ids.next(), secrets.token_urlsafe(24)
     hashed = parts.vault.hash_secret(password)
     await parts.store.save_merchant(replace(made, id=number))
-    await parts.store.save_credential(
-        Credential(wire="bizon", login=login, merchant=number, secret_hash=hashed)
-    )
+    for wire in WIRES:
+        await parts.store.save_credential(
+            Credential(wire=wire, login=login, merchant=number, secret_hash=hashed)
+        )
     return {"id": number, "name": made.name, "login": login, "password": password}
 
 
@@ -96,7 +98,7 @@ def list_(*, database: str | None = None, json: Json = False) -> None:
     Parameters
     ----------
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
 
     async def act(store: Store) -> list[Merchant]:
@@ -126,12 +128,12 @@ def show_(number: int, *, database: str | None = None) -> None:
     number
         The merchant's id.
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
 
     async def act(store: Store) -> object:
         known = await _known(store, number)
-        logins = [each.login for each in await store.credentials(number)]
+        logins = list(dict.fromkeys(each.login for each in await store.credentials(number)))
         return full(known) | {"logins": logins}
 
     print_json(within(database, act))
@@ -154,7 +156,7 @@ def set_(
     number
         The merchant's id.
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
 
     async def act(store: Store) -> Merchant:
@@ -182,7 +184,7 @@ def wallets(number: int, keys: Path | None = None, *, database: str | None = Non
     keys
         The file with private keys and trusted roots.
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
     text = None if keys is None else keys.read_text("utf-8", "replace")
 

@@ -31,7 +31,7 @@ def verify(*, database: str | None = None, json: Json = False) -> int:
     Parameters
     ----------
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
 
     async def act(store: Store) -> Proof:

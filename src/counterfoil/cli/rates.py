@@ -44,7 +44,7 @@ def import_(file: Path, *, database: str | None = None) -> None:
     file
         CSV, with or without a heading: 2026-01-15,EUR,USD,1.145036
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
     found = read(file)
 
@@ -63,9 +63,9 @@ def list_(*, date: str | None = None, database: str | None = None, json: Json = 
     date
         YYYY-MM-DD (default today).
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
-    today = SystemClock(clock_file(from_environment(database=database).path)).today()
+    today = SystemClock(clock_file(from_environment(database=database).beside)).today()
     day = today.date().isoformat() if date is None else _day(date)
 
     async def act(store: Store) -> list[Rate]:

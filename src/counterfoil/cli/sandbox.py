@@ -1,17 +1,21 @@
 """sandbox: the test bank's book, and the clock of a deployment that tests with it."""
 
 from datetime import timedelta
+from typing import Final
 
 from cyclopts import App
 
 from counterfoil.cli import tokens
+from counterfoil.cli.opening import within
 from counterfoil.cli.output import print_json, say, show
 from counterfoil.cli.serving import Json
 from counterfoil.config import SettingsError, from_environment
 from counterfoil.connectors.sandbox.book import Book, BookError, open_book
+from counterfoil.core.ports import Store
 from counterfoil.wiring import book_file, clock_file
 from counterfoil.world import EPOCH, SystemClock, seconds
 
+BANK: Final = "sandbox"  # the connector of the test bank
 sandbox = App(name="sandbox", help="The test bank: its clock and its book.")
 
 
@@ -30,17 +34,18 @@ def clock(*, database: str | None = None) -> None:
     Parameters
     ----------
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
     settings = from_environment(database=database)
-    print(_now(SystemClock(clock_file(settings.path))))
+    print(_now(SystemClock(clock_file(settings.beside))))
 
 
 @sandbox.command
 def advance(by: str, *, database: str | None = None) -> None:
     """Move the deployment's clock forward; a running gateway follows within a second.
 
-    It stops on the way wherever something falls due: charges, retries, ends of sessions.
+    It stops on the way wherever something falls due: charges, retries, ends of sessions. Where a
+    merchant has a terminal at a real acquirer it is refused.
 
     Example: counterfoil sandbox advance 48h
 
@@ -49,10 +54,12 @@ def advance(by: str, *, database: str | None = None) -> None:
     by
         90, 30m, 48h or 2d.
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
     settings = from_environment(database=database)
-    clock = SystemClock(clock_file(settings.path))
+    if not settings.embedded or settings.path.exists():
+        within(database, _refuse_real)
+    clock = SystemClock(clock_file(settings.beside))
     clock.advance(seconds(by))
     clock.look()
     print(_now(clock))
@@ -74,14 +81,14 @@ def book(
     totals
         Approved minor units by the reference they go back to, and kind.
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
     if last < 0:
         raise SettingsError(f"--last {last}: so many of the newest entries, not less than 0")
     settings = from_environment(database=database)
-    if not settings.path.exists():
+    if settings.embedded and not settings.path.exists():
         raise SettingsError(f"there is no database {settings.path}; counterfoil migrate makes one")
-    path = book_file(settings.path)
+    path = book_file(settings.beside)
     if not path.exists():
         say(f"nothing is booked yet: there is no {path}")
         return
@@ -112,6 +119,14 @@ def _print(kept: Book, last: int, *, totals: bool, as_json: bool) -> None:
         for each in kept.entries()
     ]
     show(rows[-last:], as_json=as_json)
+
+
+async def _refuse_real(store: Store) -> None:
+    """Raise `SettingsError` where anybody's money could move before its time."""
+    merchants = await store.merchants()
+    named = {terminal.connector for each in merchants for terminal in each.terminals} - {BANK}
+    if named:
+        raise SettingsError(f"no sandbox: terminals use {', '.join(sorted(named))}")
 
 
 def _now(clock: SystemClock) -> str:

@@ -5,21 +5,24 @@ import gc
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Annotated, Final
 
 import uvicorn
 import uvloop
 from cyclopts import App, Parameter
+from msgspec.structs import replace
 
 from counterfoil import demo as seeded
 from counterfoil import logs, wiring
+from counterfoil.cli.family import Family
 from counterfoil.cli.opening import within
 from counterfoil.cli.output import print_json, say
 from counterfoil.config import Settings, SettingsError, from_environment
 from counterfoil.core.ports import Store
-from counterfoil.store.sqlite import migrate_file
+from counterfoil.database import migrated
 from counterfoil.web.app import Served
 from counterfoil.web.http import Bounded
 
@@ -43,15 +46,15 @@ def serve(  # noqa: PLR0913 (each is a documented option)
     host: str | None = None,
     port: int | None = None,
     database: str | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     demo: Annotated[bool, Parameter(negative="")] = False,
     base_url: str | None = None,
     log_level: str | None = None,
-) -> None:
+) -> int:
     """Serve all wires until told to stop; SIGTERM lets what is running finish.
 
     Example: counterfoil serve --demo --port 8080 --database sqlite:///data/counterfoil.db
-    Every option but --workers may also be given as a variable: COUNTERFOIL_PORT=8080.
+    Every option may also be given as a variable: COUNTERFOIL_PORT=8080.
 
     Parameters
     ----------
@@ -60,9 +63,9 @@ def serve(  # noqa: PLR0913 (each is a documented option)
     port
         Port to listen on (default 8080); 0 takes any that is free.
     database
-        sqlite:///path; made and brought to the newest schema if need be.
+        sqlite:///path or postgresql://user@host/name; its schema is made and brought up to date.
     workers
-        Processes; the embedded database is served by one.
+        Processes that share the port; the embedded database is served by one.
     demo
         Seed the demo merchants, and say what to call them with.
     base_url
@@ -70,8 +73,6 @@ def serve(  # noqa: PLR0913 (each is a documented option)
     log_level
         debug, info, warning or error (default info).
     """
-    if workers != 1:
-        raise SettingsError("the embedded database is served by one process: --workers 1")
     settings = from_environment(
         host=host,
         port=port,
@@ -79,20 +80,44 @@ def serve(  # noqa: PLR0913 (each is a documented option)
         demo=demo or None,
         base_url=base_url,
         log_level=log_level,
+        workers=workers,
     )
+    if settings.workers > 1:
+        return several(settings)
+    run(settings, lambda port: _say_ready(settings, port))
+    return 0
+
+
+def several(settings: Settings) -> int:
+    """Serve with several processes; the exit status."""
+    asyncio.run(_prepare(settings))  # schema, keys and demo are made once, not by each
+    with listening(settings.host, settings.port, shared=True) as bound:
+        port = bound[0].getsockname()[1]
+        ready = partial(_say_ready, settings, port)
+        own = replace(settings, port=port)
+        return Family(partial(run, own, shared=True), settings.workers, ready).serve()
+
+
+def run(settings: Settings, ready: Callable[[int], None], *, shared: bool = False) -> None:
+    """Serve in this process until told to stop; `ready` is told the port."""
     listener = logs.configure(settings.log_level)
     try:
-        uvloop.run(_serve(settings))
+        uvloop.run(_serve(settings, ready, shared=shared))
     finally:
         listener.stop()
 
 
-async def _serve(settings: Settings) -> None:
-    with listening(settings.host, settings.port) as sockets:
+async def _prepare(settings: Settings) -> None:
+    async with wiring.parts(settings):
+        pass
+
+
+async def _serve(settings: Settings, ready: Callable[[int], None], *, shared: bool) -> None:
+    with listening(settings.host, settings.port, shared=shared) as sockets:
         async with wiring.assembled(settings) as app:
             gc.freeze()  # what is there now stays; nothing is gained by looking through it again
             gc.set_threshold(*COLLECTIONS)
-            server = Ready(app, settings)
+            server = Ready(app, settings, ready)
             for number in (signal.SIGTERM, signal.SIGINT):
                 # Until now a signal ends the process; from now on it drains. It does nothing when
                 # uvicorn raises it once more at the end, so that the exit status is 0.
@@ -101,26 +126,29 @@ async def _serve(settings: Settings) -> None:
 
 
 @contextmanager
-def listening(host: str, port: int) -> Iterator[list[socket.socket]]:
+def listening(host: str, port: int, *, shared: bool = False) -> Iterator[list[socket.socket]]:
     """A socket bound to each address of the host; raises `SettingsError` where that cannot be.
 
-    Nobody is let in before the server listens on them.
+    Nobody is let in before the server listens on them. `shared`: other processes of ours bind the
+    same, and the system spreads callers over those that listen.
     """
     with ExitStack() as stack:
         try:
-            bound = _bound(stack, host, port)
+            bound = _bound(stack, host, port, shared=shared)
         except (OSError, UnicodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "no such host"
             raise SettingsError(f"cannot listen on {host}:{port}: {why}") from error
         yield bound
 
 
-def _bound(stack: ExitStack, host: str, port: int) -> list[socket.socket]:
+def _bound(stack: ExitStack, host: str, port: int, *, shared: bool) -> list[socket.socket]:
     bound: list[socket.socket] = []
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     for family, kind, protocol, _, address in dict.fromkeys(found):
         each = stack.enter_context(socket.socket(family, kind, protocol))
         each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             each.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         bound.append(each)
@@ -132,7 +160,7 @@ def _bound(stack: ExitStack, host: str, port: int) -> list[socket.socket]:
 class Ready(uvicorn.Server):
     """A server that says when requests are served."""
 
-    def __init__(self, app: Served, settings: Settings) -> None:
+    def __init__(self, app: Served, settings: Settings, ready: Callable[[int], None]) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -148,18 +176,13 @@ class Ready(uvicorn.Server):
                 timeout_graceful_shutdown=DRAIN_S,
             )
         )
-        self._settings = settings
+        self._tell_ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Bind, then say so."""
         await super().startup(sockets)
-        port = self.servers[0].sockets[0].getsockname()[1] if self.servers else self.config.port
-        host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
-        address = f"http://{host}:{port}"
-        if self._settings.demo:
-            sys.stdout.write(welcome(address))
-        sys.stdout.write(f"ready on {address}\n")
-        sys.stdout.flush()
+        bound = self.servers[0].sockets[0].getsockname()[1] if self.servers else self.config.port
+        self._tell_ready(bound)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Say that it stops, and let what is running finish."""
@@ -170,6 +193,15 @@ class Ready(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+def _say_ready(settings: Settings, port: int) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"http://{host}:{port}"
+    if settings.demo:
+        sys.stdout.write(welcome(address))
+    sys.stdout.write(f"ready on {address}\n")
+    sys.stdout.flush()
+
+
 def demo(*, database: str | None = None, json: Json = False) -> None:
     """Seed the demo merchants into a database, and print what to call them with.
 
@@ -178,15 +210,11 @@ def demo(*, database: str | None = None, json: Json = False) -> None:
     Parameters
     ----------
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
     settings = from_environment(database=database, demo=True)
 
-    async def act() -> None:
-        async with wiring.parts(settings):
-            pass
-
-    asyncio.run(act())
+    asyncio.run(_prepare(settings))
     if json:
         print_json(credentials())
     else:
@@ -201,10 +229,10 @@ def migrate(*, database: str | None = None) -> None:
     Parameters
     ----------
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
     settings = from_environment(database=database)
-    before, after = migrate_file(settings.path)
+    before, after = migrated(settings)
     say(f"at step {after} already" if before == after else f"from step {before} to step {after}")
 
 
@@ -216,7 +244,7 @@ def keys(*, database: str | None = None, json: Json = False) -> int:
     Parameters
     ----------
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
 
     async def seeded_there(store: Store) -> bool:
@@ -243,18 +271,19 @@ def credentials() -> dict[str, dict[str, str]]:
             "key_secret": seeded.KEY_SECRET,
             "webhook_secret": seeded.WEBHOOK_SECRET,
         },
+        "afterpay": {"auth_key": seeded.AUTH_KEY},
     }
 
 
 def welcome(address: str) -> str:
     """What a new user may paste first."""
-    host = address.removeprefix("http://")
-    login = f"{seeded.LOGIN}:{seeded.PASSWORD}"
+    host, login = address.removeprefix("http://"), f"{seeded.LOGIN}:{seeded.PASSWORD}"
     return f"""
 Counterfoil, seeded for a demonstration. No card is real and no money moves.
 
   Bizon    login {seeded.LOGIN}, password {seeded.PASSWORD}   (with a reserve: project_reserve)
   Razorpay key {seeded.KEY_ID}, secret {seeded.KEY_SECRET}
+  AfterPay X-Auth-Key {seeded.AUTH_KEY}
 
 Authorize a payment:
 
@@ -277,9 +306,21 @@ Or let a customer pay in the browser: open the address that stands behind Locati
   curl -si 'http://{login}@{host}/orders/create' -d '{{"amount": 9.99, "description": "A book"}}'
 
 The same merchant on the Razorpay wire:
-
   curl -s -u {seeded.KEY_ID}:{seeded.KEY_SECRET} '{address}/v1/orders' \\
     -d amount=50000 -d currency=INR -d receipt=receipt-1
+
+An order by invoice on the AfterPay wire; then capture and refund it, in full or by items.
+
+  curl -s {address}/api/v3/checkout/authorize -H 'X-Auth-Key: {seeded.AUTH_KEY}' \\
+       -H 'Content-Type: application/json' -d '{{
+    "payment": {{"type": "Invoice"}},
+    "customer": {{"firstName": "Ada", "lastName": "Lovelace"}},
+    "order": {{"number": "1001", "currency": "EUR", "items": [
+      {{"productId": "1", "description": "Book", "grossUnitPrice": 12.00, "quantity": 5}}]}}
+  }}'
+  curl -s -X POST {address}/api/v3/orders/1001/captures -H 'X-Auth-Key: {seeded.AUTH_KEY}'
+  curl -s -X POST {address}/api/v3/orders/1001/refunds -H 'X-Auth-Key: {seeded.AUTH_KEY}'
+  curl -s {address}/api/v3/orders/1001 -H 'X-Auth-Key: {seeded.AUTH_KEY}'
 
 Other test cards: 4000000000000002 is declined, 4000000000009995 lacks funds (docs/sandbox.md).
 Health {address}/health/ready   Metrics {address}/metrics

@@ -86,15 +86,15 @@ def token(
     broken
         What is to be wrong with it; docs/sandbox.md says what there is.
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
     settings = from_environment(database=database)
     wallet = Wallet(_among(tuple(Wallet), "--type", type))
     form = Form(_among(FORMS[wallet], "--protocol", protocol or FIRST[wallet]))
     wrong = None if broken is None else Broken(_among(tuple(Broken), "--broken", broken))
-    wanted = _wanted(content, form, wrong, SystemClock(clock_file(settings.path)).now())
+    wanted = _wanted(content, form, wrong, SystemClock(clock_file(settings.beside)).now())
     try:
-        made = make_token(mint_at(wallets_file(settings.path)), wanted)
+        made = make_token(mint_at(wallets_file(settings.beside)), wanted)
     except ValueError as error:
         raise SettingsError(str(error)) from error
     if json:

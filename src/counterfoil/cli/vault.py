@@ -35,7 +35,7 @@ def rotate(*, database: str | None = None) -> None:
     Parameters
     ----------
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
 
     async def act(parts: Parts) -> None:
@@ -64,7 +64,7 @@ def rotate_master(new_file: Path, *, database: str | None = None) -> None:
     new_file
         Where the new master key is written, readable by its owner alone; used if it is there.
     database
-        sqlite:///path.
+        sqlite:///path or postgresql://user@host/name.
     """
     settings = from_environment(database=database)
 

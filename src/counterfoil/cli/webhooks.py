@@ -159,11 +159,14 @@ def rotate(
     async def act(parts: Parts) -> tuple[Endpoint, Secret]:
         known = await known_endpoint(parts, merchant, endpoint)
         given, now = _given(secret, known.wire), parts.clock.now()
-        old = tuple(_ending(each, now + ends_us) for each in known.secrets)
         new = parts.vault.seal_secret((merchant, endpoint), given, now)
-        made = replace(known, secrets=(new, *old))
-        await parts.store.save_endpoint(made)
-        return made, given
+
+        def alter(each: Endpoint) -> Endpoint:
+            old = tuple(_ending(secret, now + ends_us) for secret in each.secrets)
+            return replace(each, secrets=(new, *old))
+
+        made = await parts.store.alter_endpoint(merchant, endpoint, alter)
+        return made or known, given
 
     made, given = among(database, act)
     show([{**_row(made), "secret": given.reveal()}], as_json=json)
@@ -177,8 +180,8 @@ def on(endpoint: Number, *, merchant: Whose, database: Database = None) -> None:
     """
 
     async def act(parts: Parts) -> int:
-        known = await known_endpoint(parts, merchant, endpoint)
-        await parts.store.save_endpoint(replace(known, off=None))
+        await known_endpoint(parts, merchant, endpoint)
+        await parts.store.alter_endpoint(merchant, endpoint, lambda each: replace(each, off=None))
         parked = [
             replace(each.timer, due=parts.clock.now())
             for each in await parts.store.timers(merchant, ID_MAX, parked=True)

@@ -4,7 +4,7 @@ A notice (`core/events.py`) is made in the same commit as what it tells of. Each
 its event gets a callback in the form of its wire: at least once, in order within one order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from counterfoil.core.card import SealedSecret, Secret
@@ -42,12 +42,18 @@ class Endpoint(Record):
         return self.off is None and (not self.events or event in self.events)
 
     def signing(self, at: int) -> tuple[SealedSecret, ...]:
-        """The secrets that were in force at that instant, newest first."""
+        """The secrets that were in force at that instant, newest first.
+
+        What happened before there was any is signed with the first.
+        """
         found = [
             each
             for each in self.secrets
             if each.since <= at and (each.until is None or at < each.until)
         ]
+        if not found and self.secrets:
+            first = min(self.secrets, key=lambda each: each.since)
+            found = [first] if at < first.since else []
         return tuple(sorted(found, key=lambda each: -each.since))
 
 
@@ -165,6 +171,12 @@ class Outbox(Protocol):
 
     async def save_endpoint(self, endpoint: Endpoint) -> None:
         """Add the endpoint, or replace it."""
+        ...
+
+    async def alter_endpoint(
+        self, merchant: int, endpoint: int, alter: Callable[[Endpoint], Endpoint]
+    ) -> Endpoint | None:
+        """What `alter` makes of the endpoint as it rests, kept in one step; None: it is gone."""
         ...
 
     async def remove_endpoint(self, merchant: int, endpoint: int) -> None:

@@ -19,6 +19,7 @@ DAY_S: Final = 24 * 3600
 LIFE_DAYS: Final[Mapping[Brand, int]] = {Brand.VISA: 10, Brand.MASTERCARD: 30}
 LIFE_OTHERS_DAYS: Final = 7
 LIFE_UNATTENDED_DAYS: Final = 5  # a payment of the merchant's own initiative, on a stored card
+LIFE_BY_METHOD_DAYS: Final[Mapping[str, int]] = {"invoice": 30}  # source: AfterPay, section 7
 
 
 def timers_after(merchant: Merchant, order: Order, closed: Operation) -> tuple[Timer, ...]:
@@ -29,7 +30,7 @@ def timers_after(merchant: Merchant, order: Order, closed: Operation) -> tuple[T
     found: tuple[Timer, ...] = ()
     if merchant.charge_after_s is not None and not closed.charge_next:
         due = closed.closed + merchant.charge_after_s * SECOND_US
-        found += (Timer(kind=Due.CHARGE, subject=order.id, due=due),)
+        found += (Timer(kind=Due.CHARGE, subject=closed.id, due=due, since=order.id),)
     life_s = life(merchant, find(order, closed.id)[0])
     if life_s:
         due = closed.closed + life_s * SECOND_US
@@ -46,6 +47,8 @@ def life_days(merchant: Merchant, payment: Payment) -> int:
     """The same in days, where the payment itself says nothing."""
     if merchant.authorization_days is not None:
         return merchant.authorization_days
+    if payment.method is not None and payment.method in LIFE_BY_METHOD_DAYS:
+        return LIFE_BY_METHOD_DAYS[payment.method]
     if payment.recurring is not None and not payment.recurring.first:
         return LIFE_UNATTENDED_DAYS
     brand = payment.card.brand if payment.card else None

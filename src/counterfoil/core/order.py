@@ -33,15 +33,6 @@ class Kind(StrEnum):
     RECOVER = "recover"
 
 
-class Method(StrEnum):
-    """What instrument a payment is made with."""
-
-    CARD = "card"
-    BANK = "bank"  # the customer's bank, on its own pages
-    UPI = "upi"
-    WALLET = "wallet"
-
-
 class Outcome(StrEnum):
     """What became of an operation. PENDING is not failure: nobody knows yet."""
 
@@ -119,7 +110,8 @@ class Operation(Record):
     `places` are the units it moves, as line and unit; `released` is authorized money that a final
     charge lets go of, `let_go` the units of it. `charge_next`: once approved it is charged at once.
     `doubted`: the acquirer could not say what became of it, so it is being taken back there; an
-    approval that comes after that no longer counts. `facts`: as an order's.
+    approval that comes after that no longer counts. `number` is what the merchant knows it by, and
+    `facts` what the wire that asked for it said of it (JSON text), given back unread.
     """
 
     id: int
@@ -179,15 +171,16 @@ class Recurring(Record):
 class Payment(Record, dict=True, gc=True):
     """One attempt to collect an order with one instrument, and the log of what was tried.
 
-    `account` says which bank, UPI address or wallet it is. `life_s`: how long its authorization may
-    be charged, where the merchant said so. `facts`: as an order's.
+    `method` names the instrument where it is no card, `account` the bank, UPI address or wallet.
+    `life_s`: how long its authorization may be charged, where the merchant said so. `facts`: as an
+    order's.
     """
 
     id: int
     amount: Money
     terminal: str
     descriptor: str | None = None
-    method: Method = Method.CARD
+    method: str | None = None
     account: str | None = None
     life_s: int | None = None
     facts: str | None = None

@@ -17,7 +17,6 @@ from counterfoil.core.merchant import Credential, Merchant
 from counterfoil.core.money import Money
 from counterfoil.core.order import (
     Kind,
-    Method,
     Operation,
     Order,
     Outcome,
@@ -40,6 +39,7 @@ class Capability(StrEnum):
     CREDIT = "credit"
     PARTIAL_CHARGE = "partial_charge"
     PARTIAL_REVERSE = "partial_reverse"
+    INCREMENT = "increment"  # an authorization is raised by another that follows it up
     SEVERAL_CHARGES = "several_charges"
     INQUIRE = "inquire"
     NEEDS_CARD = "needs_card"  # the card number goes with every operation, not only the first
@@ -81,7 +81,8 @@ class Inquiry(Record):
 class Instruction(Record):
     """What the acquirer is asked. `reference` is our operation's id: unique, and echoed back.
 
-    `original` of a refund is its charge; of several charges their authorization, shared in `parts`.
+    A refund of one charge has that charge as its `original`; one of several has the authorization,
+    and `parts` says how much of each. An authorization that has one raises it.
     """
 
     reference: int
@@ -91,8 +92,9 @@ class Instruction(Record):
     amount: Money
     terminal: str
     final: bool = False
-    method: Method = Method.CARD
-    account: str | None = None
+    method: str | None = None  # what is paid with, where that is no card
+    payer: str | None = None  # and then the name of who will owe it
+    account: str | None = None  # the bank, UPI address or wallet
     card: CardData | None = None
     original: Original | None = None
     parts: tuple[Part, ...] = ()
@@ -143,7 +145,7 @@ class Committed(StrEnum):
 
     DONE = "done"
     STALE = "stale"  # another step came first: load and decide again
-    DUPLICATE = "duplicate"  # its idempotency key has been used
+    DUPLICATE = "duplicate"  # its idempotency key, or a name it takes, has been used
 
 
 ID_MAX: Final = 2**63 - 1

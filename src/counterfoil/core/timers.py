@@ -16,8 +16,8 @@ class Due(StrEnum):
     """What a timer is for; its subject is an id."""
 
     EXPIRE = "expire"  # an order's page session is over; subject: the order
-    CHARGE = "charge"  # an automatic charge after a delay; subject: the order
-    RELEASE = "release"  # an authorization has lived its life; subject: the order
+    CHARGE = "charge"  # an automatic charge after a delay; subject: the authorization
+    RELEASE = "release"  # an authorization has lived its life; subject: the authorization
     ABANDON = "abandon"  # a payment's customer has had his time; subject: the payment
     RESOLVE = "resolve"  # an operation has no answer; subject: the operation, lane: none
     GIVE_BACK = "give_back"  # it was approved after all, when nobody counted on it; as RESOLVE

@@ -48,6 +48,13 @@ class Finding(Record):
     expected: tuple[str, ...] = ()
     came: str | None = None
 
+    @property
+    def right(self) -> bool | None:
+        """Whether it is to be believed; None: there was nothing to check it with."""
+        if self.why is not None and self.why.startswith(UNCHECKED):
+            return None
+        return self.why is None
+
 
 def findings(received: Received, known: Known) -> tuple[Finding, ...]:
     """What every scheme says that the callback shows or the receiver expects."""

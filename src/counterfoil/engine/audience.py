@@ -1,5 +1,6 @@
 """Who is told of what happens: endpoints by merchant, looked up again at most once a second."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -9,6 +10,7 @@ from counterfoil.core.ports import Clock, Store
 from counterfoil.core.timers import Due, Timer
 
 FRESH_US: Final = 1_000_000
+PORTION: Final = 200  # merchants looked up in one go
 
 
 class Audience:
@@ -31,11 +33,13 @@ class Audience:
 
     async def lanes(self) -> list[tuple[int, int]]:
         """Every lane there is, by merchant: its own, and one for each endpoint."""
-        return [
-            (merchant.id, lane)
-            for merchant in await self._store.merchants()
-            for lane in (0, *(endpoint.id for endpoint in await self.of(merchant.id)))
-        ]
+        found: list[tuple[int, int]] = []
+        for count, merchant in enumerate(await self._store.merchants(), start=1):
+            found.append((merchant.id, 0))
+            found += [(merchant.id, endpoint.id) for endpoint in await self.of(merchant.id)]
+            if count % PORTION == 0:
+                await asyncio.sleep(0)  # payments go in between
+        return found
 
     def forget(self, merchant: int) -> None:
         """Look this merchant's endpoints up again: one has changed."""

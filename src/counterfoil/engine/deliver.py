@@ -20,6 +20,7 @@ from counterfoil.engine.audience import Audience
 from counterfoil.engine.pump import Worked, park, put_off
 
 SLOW_DOWN: Final = frozenset({429, 503})
+OFF: Final = "the address answered 410 Gone"
 
 
 class Desk(NamedTuple):
@@ -131,7 +132,8 @@ async def _worked(
     if receipt.delivered:
         return Worked(Settled(errand=errand), (attempt,))
     if receipt.status == GONE:
-        await desk.store.save_endpoint(replace(endpoint, off="the address answered 410 Gone"))
+        owner = (endpoint.merchant, endpoint.id)
+        await desk.store.alter_endpoint(*owner, lambda each: replace(each, off=OFF))
         desk.audience.forget(endpoint.merchant)
         structlog.get_logger().warning("an endpoint is switched off", endpoint=endpoint.id)
         return park(errand, "410 Gone", errand.tries)._replace(attempts=(attempt,))

@@ -16,11 +16,15 @@ from counterfoil.core.ports import Clock, Ids, Store
 from counterfoil.core.schedule import SECOND_US, Schedule
 from counterfoil.core.timers import Due, Errand, Settled, Want
 
-LEASE_S: Final = 25  # longer than any one handling; a dead worker's are taken over within 30 s
+LEASE_S: Final = 25  # a dead worker's timers are taken over within 30 s
 TICK_MS: Final = 1000  # how often it looks for what other processes have set
 GATHER_MS: Final = 10  # what is set within this time is taken together, and so recorded
+PORTION: Final = 200  # lanes looked at in one go
+SELDOM: Final = 20  # times as long as looking at all lanes took, until they are looked at again
+TICK_MAX_MS: Final = 5000  # but no longer: what a dead worker held is to be found within 30 s
 WIDTH: Final = 8  # timers of a lane at once
 Lane = tuple[int, int]  # merchant and lane
+Place = tuple[int, Due, int, int]  # merchant, kind, subject and lane: there is one timer of each
 
 
 class NotYetError(Exception):
@@ -53,7 +57,7 @@ def put_off(
     tries = errand.tries + 1
     pause = schedule.pause_us(tries, chance)
     if pause is None:
-        return park(errand, why, tries)
+        return park(errand, why, tries)._replace(hold_us=hold_us)
     settled = Settled(
         errand=errand,
         again=now + max(pause, hold_us),
@@ -70,6 +74,17 @@ def park(errand: Errand, why: str, tries: int) -> Worked:
     structlog.get_logger().error("a timer is parked", kind=timer.kind, of=timer.subject, why=why)
     settled = Settled(errand=errand, parked=True, since=timer.since, tries=tries, why=why)
     return Worked(settled, well=False)
+
+
+def place(errand: Errand) -> Place:
+    """Which timer it is."""
+    timer = errand.timer
+    return errand.merchant, timer.kind, timer.subject, timer.lane
+
+
+def loop_ms() -> int:
+    """The running loop's own time, which no sandbox moves."""
+    return int(asyncio.get_running_loop().time() * 1000)
 
 
 class Room:
@@ -103,7 +118,10 @@ class Pump:
         self._kinds = kinds
         self._lanes = lanes
         self._rooms: dict[Lane, Room] = {}
+        self._in_hand: set[Place] = set()  # till recorded: a lease that ends meanwhile is renewed
+        self._holder = ids.next()
         self._nudged: set[Lane] = set()
+        self._tick_at_ms = 0  # when all lanes are looked at next, by the loop's own time
         self._wake = asyncio.Event()
         self._finished: list[Worked] = []
         self._settling: asyncio.Task[None] | None = None
@@ -162,17 +180,31 @@ class Pump:
         return min((each for each in found if each is not None), default=None)
 
     async def _sweep(self) -> None:
-        """Look at the lanes that were nudged, or at all of them once a tick."""
+        """Look at the lanes that were nudged, and at all of them once a tick, nudged or not."""
         try:
-            async with asyncio.timeout(self.tick_ms / 1000):
+            async with asyncio.timeout_at(self._tick_at_ms / 1000):
                 await self._wake.wait()
-            await asyncio.sleep(GATHER_MS / 1000)
-            lanes: Iterable[Lane] = self._nudged
+                await asyncio.sleep(GATHER_MS / 1000)
         except TimeoutError:
-            lanes = await self._lanes()
-        self._nudged = set()
+            await self._look_at_all()
+            return
+        lanes, self._nudged = self._nudged, set()
         self._wake.clear()
-        for errand in await self._claim(lanes):
+        self._begin(await self._claim(lanes))
+
+    async def _look_at_all(self) -> None:
+        """Look at every lane, a portion at a time; where they are many, more seldom."""
+        began_ms = loop_ms()
+        self._soon_settled()  # what a walk that was broken off has left
+        lanes = list(await self._lanes())
+        for start in range(0, len(lanes), PORTION):
+            self._begin(await self._claim(lanes[start : start + PORTION]))
+            await asyncio.sleep(0)  # payments go in between
+        pause_ms = min((loop_ms() - began_ms) * SELDOM, TICK_MAX_MS)
+        self._tick_at_ms = loop_ms() + max(pause_ms, self.tick_ms)
+
+    def _begin(self, errands: Sequence[Errand]) -> None:
+        for errand in errands:
             task = asyncio.create_task(self._handle(errand))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -189,7 +221,9 @@ class Pump:
         if not wants:
             return ()
         until = now + LEASE_S * SECOND_US
-        errands = await self._store.claim(wants, now=now, holder=self._ids.next(), until=until)
+        taken = await self._store.claim(wants, now=now, holder=self._holder, until=until)
+        errands = [errand for errand in taken if place(errand) not in self._in_hand]
+        self._in_hand.update(map(place, errands))
         for errand in errands:
             self._rooms[errand.merchant, errand.timer.lane].running += 1
         return errands
@@ -201,8 +235,12 @@ class Pump:
         except NotYetError as error:
             worked = self._later(errand, str(error))
         except Exception as error:  # noqa: BLE001 (an edge: one failure must not end the others)
-            structlog.get_logger().exception("a timer failed", timer=errand.timer.kind)
+            timer = errand.timer
+            structlog.get_logger().exception("a timer failed", kind=timer.kind, of=timer.subject)
             worked = self._later(errand, type(error).__name__)
+        except BaseException:  # we are being stopped: it is anybody's again when its lease ends
+            self._in_hand.discard(place(errand))
+            raise
         finally:
             room.running -= 1
         room.width = WIDTH if worked.well or errand.timer.lane == 0 else 1
@@ -214,7 +252,7 @@ class Pump:
         schedule = self._kinds[errand.timer.kind].schedule
         return put_off(errand, schedule, why, now=self._clock.now(), chance=self._ids.next())
 
-    def _soon_settled(self, _: asyncio.Task[None]) -> None:
+    def _soon_settled(self, _: asyncio.Task[None] | None = None) -> None:
         if self._finished and (self._settling is None or self._settling.done()):
             self._settling = asyncio.create_task(self._settle_all())
             self._tasks.add(self._settling)
@@ -235,5 +273,8 @@ class Pump:
             return
         settled = [worked.settled for worked in finished]
         attempts = [attempt for worked in finished for attempt in worked.attempts]
-        await self._store.settle(settled, attempts)
+        try:
+            await self._store.settle(settled, attempts)
+        finally:
+            self._in_hand.difference_update(place(each.errand) for each in settled)
         self.nudge({(each.errand.merchant, each.errand.timer.lane) for each in settled})

@@ -13,9 +13,9 @@ from counterfoil.core.change import Change, change, rejected
 from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
-from counterfoil.core.order import Kind, Order, Outcome
+from counterfoil.core.order import Kind, Operation, Order, Outcome
 from counterfoil.core.ports import Listed
-from counterfoil.core.rules import Command, Standing
+from counterfoil.core.rules import Command
 from counterfoil.core.schedule import Schedule
 from counterfoil.core.timers import Due, Errand, Settled
 from counterfoil.engine import awaiting, pump
@@ -30,8 +30,14 @@ ASKING: Final = Schedule(  # for a minute, a quarter of an hour, a day and three
     pauses_s=(5,) * 12 + (30,) * 28 + (600,) * 138 + (3600,) * 72
 )
 TRYING: Final = Schedule(pauses_s=(5, 30, 60, 300, 900, 3600) + (6 * 3600,) * 12)
-PASSING: Final = frozenset({Code.BUSY, Code.STORE_UNAVAILABLE})
-HELD: Final = frozenset({Standing.AUTHORIZED})
+
+# Refused so, there is nothing left to do. Whatever else hinders it may pass, or be put right.
+MOOT: Final = frozenset(
+    {
+        *(Code.ORDER_CLOSED, Code.WRONG_STATE, Code.NOT_AUTHORIZED, Code.EXCEEDS_AUTHORIZED),
+        *(Code.NOTHING_TO_REVERSE, Code.NOT_SUPPORTED),
+    }
+)
 
 
 def kinds(engine: Engine, desk: Desk) -> Mapping[Due, pump.Kind]:
@@ -71,14 +77,18 @@ async def expire(engine: Engine, errand: Errand) -> Worked:
 
 
 async def charge(engine: Engine, errand: Errand) -> Worked:
-    """Charge what is still authorized, whole, as it was arranged."""
+    """Charge what is still authorized of a payment of which nothing was charged."""
 
     def choose(merchant: Merchant, order: Order) -> Command:
+        payment = rules.find(order, errand.timer.subject)[0]
         if _waits(order):
             raise NotYetError("an operation has no answer")
-        return Command(kind=Kind.CHARGE, final=not merchant.multiple_charges, allowed=HELD)
+        if any(each.kind is Kind.CHARGE and stands(each) for each in payment.log):
+            raise Refused(Code.WRONG_STATE, operation=Kind.CHARGE, standing=rules.standing(order))
+        final = not merchant.multiple_charges
+        return Command(kind=Kind.CHARGE, payment=payment.id, final=final)
 
-    return await _act(engine, errand, errand.timer.subject, choose)
+    return await _act(engine, errand, errand.timer.since, choose)
 
 
 async def release(engine: Engine, errand: Errand) -> Worked:
@@ -128,12 +138,12 @@ async def _act(
     order: int,
     choose: Callable[[Merchant, Order], Command],
 ) -> Worked:
-    """One operation; refused where it no longer makes sense, and then there is nothing to do."""
+    """One operation, unless it no longer makes sense; raises `NotYetError` with the code."""
     merchant = await _merchant(engine, errand)
     try:
         await engine.perform(merchant, order, partial(choose, merchant))
     except Refused as refusal:
-        if refusal.code in PASSING:
+        if refusal.code not in MOOT:
             raise NotYetError(refusal.code) from refusal
     return Worked(Settled(errand=errand))
 
@@ -143,6 +153,11 @@ async def _merchant(engine: Engine, errand: Errand) -> Merchant:
     if merchant is None:
         raise NotYetError("the merchant is gone")
     return merchant
+
+
+def stands(operation: Operation) -> bool:
+    """Whether the acquirer has approved it."""
+    return operation.outcome is Outcome.APPROVED
 
 
 def _waits(order: Order) -> bool:

@@ -9,6 +9,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    exists,
     false,
     func,
     insert,
@@ -17,7 +18,8 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.dialects.postgresql import Insert
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.sql.elements import ColumnElement
 
 from counterfoil.store import tables as t
@@ -37,17 +39,20 @@ def plant(count: int) -> Query:
     columns = list(timers.c)
     v = rows_of({c.name: c.type for c in columns}, count)
     there = next(iter(v.c)).is_not(None)
-    statement = upsert(timers).from_select(columns, select(*v.c).where(there))
-    return compiled(
-        statement.on_conflict_do_update(
-            index_elements=[timers.c[name] for name in KEY],
-            set_={
-                "touched": timers.c.touched + literal_column("1"),
-                "parked": false(),
-                "tries": case((timers.c.parked, literal_column("0")), else_=timers.c.tries),
-                "due": case((timers.c.parked, statement.excluded.due), else_=timers.c.due),
-            },
-        )
+    return compiled(touched(upsert(timers).from_select(columns, select(*v.c).where(there))))
+
+
+def touched(statement: Insert) -> Insert:
+    """The insertion of timers, as `plant` says what becomes of one that is there."""
+    timers = t.timers
+    return statement.on_conflict_do_update(
+        index_elements=[timers.c[name] for name in KEY],
+        set_={
+            "touched": timers.c.touched + literal_column("1"),
+            "parked": false(),
+            "tries": case((timers.c.parked, literal_column("0")), else_=timers.c.tries),
+            "due": case((timers.c.parked, statement.excluded.due), else_=timers.c.due),
+        },
     )
 
 
@@ -73,7 +78,8 @@ def claim() -> Query:
         )
         .order_by(timers.c.due)
         .limit(bindparam("limit"))
-        .subquery()
+        .with_for_update(skip_locked=True)  # what another process is taking now is not waited for
+        .cte("free")
     )
     return compiled(
         update(timers)
@@ -102,6 +108,18 @@ def any_due() -> Query:
             timers.c.held_until <= bindparam("now", type_=BigInteger),
         )
         .limit(bindparam("limit"))
+    )
+
+
+def due(merchant: ColumnElement[int], lane: ColumnElement[int]) -> ColumnElement[bool]:
+    """The condition that a lane has a timer that is due and held by nobody."""
+    timers = t.timers
+    return exists().where(
+        timers.c.merchant_id == merchant,
+        timers.c.lane == lane,
+        timers.c.parked == false(),
+        timers.c.due <= bindparam("now", type_=BigInteger),
+        timers.c.held_until <= bindparam("now", type_=BigInteger),
     )
 
 

@@ -6,7 +6,7 @@ waits for the next, where the fate of the earlier is known. So no verdict is gue
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 from sqlalchemy import Table
 from sqlalchemy.sql.expression import TableClause
@@ -18,24 +18,34 @@ from counterfoil.store.rows import Row
 
 SIZES: Final = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)  # rows a statement
 Item = TypeVar("Item")
+Mark: TypeAlias = tuple[int, int] | tuple[int, str]
 
 
 class Sifted(Generic[Item]):
-    """The changes that go now, and those held for the next batch, each with its owner."""
+    """The changes that go now, and those held for the next batch, each with its owner.
 
-    def __init__(self, waiting: Iterable[tuple[Change, Item]]) -> None:
+    `busy`: the marks of changes whose fate is not known yet.
+    """
+
+    def __init__(self, waiting: Iterable[tuple[Change, Item]], busy: Iterable[Mark] = ()) -> None:
         self.now: list[tuple[Change, Item]] = []
         self.held: list[tuple[Change, Item]] = []
-        taken: set[tuple[int, int] | tuple[int, str]] = set()
+        taken = set(busy)
         for change, item in waiting:
-            merchant = change.order.merchant
-            marks: set[tuple[int, int] | tuple[int, str]] = {(merchant, change.order.id)}
-            marks.update((merchant, use.key) for use in change.keys)
+            marks = marks_of(change)
             if taken.isdisjoint(marks):
                 self.now.append((change, item))
             else:
                 self.held.append((change, item))
             taken |= marks
+
+
+def marks_of(change: Change) -> set[Mark]:
+    """What no other change in flight may share with this one: its order, its idempotency key."""
+    merchant = change.order.merchant
+    marks: set[Mark] = {(merchant, change.order.id)}
+    marks.update((merchant, use.key) for use in change.keys)
+    return marks
 
 
 def packed(found: Sequence[Row]) -> Iterator[tuple[int, list[object]]]:

@@ -40,13 +40,12 @@ def orders(connection: apsw.Connection, query: OrderQuery) -> list[Order]:
     filters = _order_filters(connection, query)
     if filters is None:
         return []
-    patterns = [("name", query.name_part), ("email", query.email_part)]
-    sought = [(column, part) for column, part in patterns if part]
+    sought = sought_in(query)
     if any("\0" in part for _, part in sought):
         return []  # no text holds one
     upwards = query.after is not None
     if not sought:
-        found = _walk(connection, pages.orders_page, filters, _bounds(query), upwards)
+        found = _walk(connection, pages.orders_page, filters, bounds(query), upwards)
     elif all(len(part) >= GRAM for _, part in sought):
         found = _matching(connection, query, filters, sought)
     else:
@@ -56,17 +55,31 @@ def orders(connection: apsw.Connection, query: OrderQuery) -> list[Order]:
     return read[::-1] if upwards else read
 
 
+def sought_in(query: OrderQuery) -> list[tuple[str, str]]:
+    """What part of a customer's name and address is looked for."""
+    patterns = [("name", query.name_part), ("email", query.email_part)]
+    return [(column, part) for column, part in patterns if part]
+
+
 def operations(connection: apsw.Connection, query: OperationQuery) -> list[Listed]:
-    """A page of operations, newest first."""
+    """A page of closed operations, newest first."""
+    filters = operation_filters(query)
+    if filters is None:
+        return []
+    upwards = query.after is not None
+    found = _walk(connection, pages.operations_page, filters, bounds(query), upwards)
+    read = [Listed(order=row[1], operation=rows.read_operation(row[2])) for row in found]
+    return read[::-1] if upwards else read
+
+
+def operation_filters(query: OperationQuery) -> Filters | None:
+    """The filters that are set, the most telling first; None where nothing can match."""
     outcomes = query.outcomes or CLOSED
     filters: Filters = [("outcome", outcomes)]
     if query.kinds:
         rare = bool(query.outcomes) and Outcome.APPROVED not in outcomes
         filters.insert(1 if rare else 0, ("kind", query.kinds))
-    upwards = query.after is not None
-    found = _walk(connection, pages.operations_page, filters, _bounds(query), upwards)
-    read = [Listed(order=row[1], operation=rows.read_operation(row[2])) for row in found]
-    return read[::-1] if upwards else read
+    return filters
 
 
 def evidence(connection: apsw.Connection, merchant: int, after: int, limit: int) -> list[Evidence]:
@@ -75,11 +88,17 @@ def evidence(connection: apsw.Connection, merchant: int, after: int, limit: int)
     if not run:
         return []
     span = {"merchant": merchant, "first": run[0][1], "last": run[-1][1]}
+    operations = _all(connection, queries.operation_rows(), **span)
+    return laid_out(run, operations, _all(connection, queries.posting_rows(), **span))
+
+
+def laid_out(run: list[Row], operations: list[Row], postings: list[Row]) -> list[Evidence]:
+    """What rests about each order of a run."""
     logs: dict[int, list[Row]] = {row[1]: [] for row in run}
     entries: dict[int, list[Row]] = {row[1]: [] for row in run}
-    for row in _all(connection, queries.operation_rows(), **span):
+    for row in operations:
         logs.setdefault(row[2], []).append(row)
-    for row in _all(connection, queries.posting_rows(), **span):
+    for row in postings:
         entries.setdefault(row[5], []).append(row)
     return [_evidence(row, logs[row[1]], entries[row[1]]) for row in run]
 
@@ -102,20 +121,34 @@ def _evidence(row: Row, log: list[Row], entry: list[Row]) -> Evidence:
 
 def strays(connection: apsw.Connection, merchant: int, limit: int) -> list[Row]:
     """Operations without their order, then postings without their operation."""
-    o, p = t.operations.c, t.postings.c
     given = {"merchant": merchant, "limit": limit}
-    lost = _all(connection, queries.strays(o.id, o.order_id, t.orders), **given)
-    alone = queries.strays(p.operation_id, p.operation_id, t.operations)
-    return [*lost, *((number, None) for number, _ in _all(connection, alone, **given))]
+    lost, alone = (_all(connection, query, **given) for query in stray_queries())
+    return [*lost, *((number, None) for number, _ in alone)]
+
+
+def stray_queries() -> tuple[Query, Query]:
+    """What finds operations without their order, and postings without their operation."""
+    o, p = t.operations.c, t.postings.c
+    lost = queries.strays(o.id, o.order_id, t.orders)
+    return lost, queries.strays(p.operation_id, p.operation_id, t.operations)
 
 
 def _order_filters(connection: apsw.Connection, query: OrderQuery) -> Filters | None:
-    """The filters that are set, the most telling first; None where nothing can match."""
+    known: list[Row] = []
+    if query.issuer_part:
+        known = _all(connection, queries.issuer_titles(), merchant=query.merchant)
+    return order_filters(query, [title for (title,) in known])
+
+
+def order_filters(query: OrderQuery, known: Iterable[str]) -> Filters | None:
+    """The filters that are set, the most telling first; None where nothing can match.
+
+    `known` are the issuers that the merchant has seen cards of.
+    """
     titles: tuple[str, ...] = ()
     if query.issuer_part:
         part = query.issuer_part.casefold()
-        known = _all(connection, queries.issuer_titles(), merchant=query.merchant)
-        titles = tuple(title for (title,) in known if part in title.casefold())
+        titles = tuple(title for title in known if part in title.casefold())
         if not titles:
             return None
     given: Filters = [
@@ -131,7 +164,8 @@ def _order_filters(connection: apsw.Connection, query: OrderQuery) -> Filters | 
     return [(name, tuple(dict.fromkeys(values))) for name, values in given if values]
 
 
-def _bounds(query: OrderQuery | OperationQuery) -> dict[str, object]:
+def bounds(query: OrderQuery | OperationQuery) -> dict[str, object]:
+    """The parameters that every page takes."""
     return {
         "merchant": query.merchant,
         "first": query.first,
@@ -172,23 +206,23 @@ def _matching(
         f'{column} : "{part.replace(chr(34), chr(34) * 2)}"' for column, part in phrases
     )
     shape = pages.orders_matching(_counts(filters), upwards=query.after is not None)
-    return _all(connection, shape, pattern=pattern, **_bounds(query), **_marks(filters))
+    return _all(connection, shape, pattern=pattern, **bounds(query), **_marks(filters))
 
 
 def _looking(
     connection: apsw.Connection, query: OrderQuery, filters: Filters, sought: list[tuple[str, str]]
 ) -> Iterator[Order]:
-    bounds = _bounds(query) | {"limit": RUN}
+    given = bounds(query) | {"limit": RUN}
     upwards = query.after is not None
     while True:
-        run = _walk(connection, pages.orders_page, filters, bounds, upwards)
+        run = _walk(connection, pages.orders_page, filters, given, upwards)
         for row in run:
             order = rows.read_order(row)
             if all(holds(order.client, column, part) for column, part in sought):
                 yield order
         if len(run) < RUN:
             return
-        bounds["after" if upwards else "before"] = run[-1][0]
+        given["after" if upwards else "before"] = run[-1][0]
 
 
 def holds(client: Client | None, column: str, part: str) -> bool:

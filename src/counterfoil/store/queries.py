@@ -25,7 +25,7 @@ from sqlalchemy import (
     values,
 )
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.expression import CTE, ClauseElement, TableClause
@@ -38,11 +38,15 @@ SQLITE: Final = sqlite.dialect(paramstyle="qmark")
 
 
 class Query(NamedTuple):
-    """A statement's text, its parameters in the order of its marks, and those that never vary."""
+    """A statement's text, its parameters in the order of its marks, and those that never vary.
+
+    `source` is what it was compiled from; another database compiles that (`store/bulk.py`).
+    """
 
     sql: str
     names: tuple[str, ...]
     fixed: dict[str, object]
+    source: ClauseElement
 
     def bind(self, **given: object) -> tuple[Any, ...]:
         """The parameters in the order of the marks."""
@@ -54,7 +58,7 @@ def compiled(statement: ClauseElement) -> Query:
     text = statement.compile(dialect=SQLITE)
     assert isinstance(text, SQLCompiler)
     fixed = {name: value for name, value in text.params.items() if value is not None}
-    return Query(str(text), tuple(text.positiontup or ()), fixed)
+    return Query(str(text), tuple(text.positiontup or ()), fixed, statement)
 
 
 @cache

@@ -11,6 +11,7 @@ so no table has a column for the time of creation.
 from typing import Final
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
@@ -28,7 +29,7 @@ from sqlalchemy import (
 
 from counterfoil.core.ports import FILTERS
 
-HEAD: Final = "0003"  # the migration that makes this schema; a test holds the two together
+HEAD: Final = "0004"  # the migration that makes this schema; a test holds the two together
 metadata: Final = MetaData()
 
 merchants: Final = Table(
@@ -65,6 +66,15 @@ data_keys: Final = Table(
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("wrapped", LargeBinary, nullable=False),
     Column("active", Boolean, nullable=False),
+)
+
+# Which process has which number in its ids; the embedded database is served by one, and uses none.
+workers: Final = Table(
+    "workers",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("holder", BigInteger, nullable=False),
+    Column("held_until", BigInteger, nullable=False),
 )
 
 orders: Final = Table(
@@ -201,6 +211,19 @@ issuers: Final = Table(
     Column("merchant_id", BigInteger, primary_key=True),
     Column("title", String(255), primary_key=True),
 )
+
+# PostgreSQL only: customers' names and addresses, folded, and every three characters of them as a
+# number that begins with the merchant (`store/search.py`); no extension is needed to find those.
+texts: Final = Table(
+    "orders_text",
+    MetaData(),
+    Column("merchant_id", BigInteger, primary_key=True),
+    Column("id", BigInteger, primary_key=True),
+    Column("name", Text),
+    Column("email", Text),
+    Column("grams", ARRAY(BigInteger), nullable=False),
+)
+Index("orders_text_grams", texts.c.grams, postgresql_using="gin")
 
 # SQLite only: an FTS5 index of every three characters of customers' names and addresses.
 # The migration makes it; it holds no text of its own, only which order has which characters.

@@ -104,6 +104,22 @@ class TimedStore:
         query = queries.put(t.endpoints)
         await self._alter(lambda connection: connection.execute(query.sql, row))
 
+    async def alter_endpoint(
+        self, merchant: int, endpoint: int, alter: Callable[[Endpoint], Endpoint]
+    ) -> Endpoint | None:
+        find, put = agenda.endpoints(), queries.put(t.endpoints)
+
+        def work(connection: apsw.Connection) -> Endpoint | None:
+            found = connection.execute(find.sql, find.bind(merchant=merchant)).fetchall()
+            for each in map(rows.read_endpoint, found):
+                if each.id == endpoint:
+                    made = alter(each)
+                    connection.execute(put.sql, (merchant, endpoint, rows.body(made)))
+                    return made
+            return None
+
+        return await self._alter(work)
+
     async def remove_endpoint(self, merchant: int, endpoint: int) -> None:
         forget, empty = agenda.remove_endpoint(), agenda.empty_lane()
 
@@ -114,16 +130,7 @@ class TimedStore:
         await self._alter(work)
 
     async def attempts(self, query: AttemptQuery) -> Sequence[Attempt]:
-        given = {
-            name: value
-            for name, value in (
-                ("endpoint_id", query.endpoint),
-                ("order_id", query.order),
-                ("delivered", query.delivered),
-            )
-            if value is not None
-        }
-        bounds = {"merchant": query.merchant, "before": query.before, "limit": query.limit}
+        given, bounds = attempts_wanted(query)
         found = self._all(agenda.attempts(*given), **bounds, **given)
         return [rows.read_attempt(row) for row in found]
 
@@ -135,25 +142,45 @@ class TimedStore:
 
 def _settle(connection: apsw.Connection, settled: Settled) -> None:
     """Remove, park or put back one timer; one that was touched meanwhile is only put back."""
+    first, given = settlement(settled)
+    if first is not None:
+        connection.execute(first.sql, first.bind(**given))
+        if connection.changes():
+            return
+    query = agenda.again()
+    connection.execute(query.sql, query.bind(**given))
+
+
+def attempts_wanted(query: AttemptQuery) -> tuple[dict[str, object], dict[str, object]]:
+    """What a page of attempts is filtered by, and its bounds."""
+    given = {
+        "endpoint_id": query.endpoint,
+        "order_id": query.order,
+        "delivered": query.delivered,
+    }
+    bounds: dict[str, object] = {
+        "merchant": query.merchant,
+        "before": query.before,
+        "limit": query.limit,
+    }
+    return {name: value for name, value in given.items() if value is not None}, bounds
+
+
+def settlement(settled: Settled) -> tuple[Query | None, dict[str, object]]:
+    """What to do with a timer that is not due again, and the parameters of that and of `again`."""
     errand, timer = settled.errand, settled.errand.timer
-    mine = {
+    given = {
         "merchant_id": errand.merchant,
         "kind": timer.kind,
         "subject": timer.subject,
         "lane": timer.lane,
         "holder": errand.holder,
-    }
-    rests = {
+        "touched": errand.touched,
         "new_due": timer.due if settled.again is None else settled.again,
         "new_since": settled.since,
         "new_tries": settled.tries,
         "new_why": settled.why and settled.why[:WHY_MAX],
     }
-    if settled.again is None:
-        query = agenda.park() if settled.parked else agenda.remove()
-        given = query.bind(**mine, **rests, touched=errand.touched)
-        connection.execute(query.sql, given)
-        if connection.changes():
-            return
-    query = agenda.again()
-    connection.execute(query.sql, query.bind(**mine, **rests))
+    if settled.again is not None:
+        return None, given
+    return (agenda.park() if settled.parked else agenda.remove()), given

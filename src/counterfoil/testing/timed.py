@@ -1,6 +1,6 @@
 """What the store in memory does with timers, and with what the world was told of."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
@@ -120,6 +120,15 @@ class TimedMemory:
     async def save_endpoint(self, endpoint: Endpoint) -> None:
         """Add the endpoint, or replace it."""
         self._endpoints[endpoint.merchant, endpoint.id] = endpoint
+
+    async def alter_endpoint(
+        self, merchant: int, endpoint: int, alter: Callable[[Endpoint], Endpoint]
+    ) -> Endpoint | None:
+        """Change the endpoint as it rests."""
+        found = self._endpoints.get((merchant, endpoint))
+        if found is not None:
+            found = self._endpoints[merchant, endpoint] = alter(found)
+        return found
 
     async def remove_endpoint(self, merchant: int, endpoint: int) -> None:
         """Forget the endpoint and its lane."""

@@ -21,16 +21,18 @@ from counterfoil.connectors.sandbox.table import (
     REFUSED_UPI,
     REFUSING_VPA,
     Row,
+    customer_row,
 )
 from counterfoil.core.answers import Answer, Approved, Declined, Unknown
 from counterfoil.core.declines import BY_CODE, REASONS, Decline
 from counterfoil.core.money import Money
-from counterfoil.core.order import Kind, Method, Outcome
+from counterfoil.core.order import Kind, Outcome
 from counterfoil.core.ports import Capability, Inquiry, Instruction, Receiver
 
 NAME: Final = "sandbox"
 AUTH_CODE: Final = "AUTH12"  # the documented example of the Bizon wire
 LATE_MS: Final = 30_000  # longer than any time limit that a caller waits
+UPI: Final = "upi"
 UPI_MS: Final = 1_500  # a payer looks at his telephone; the documents say some two seconds
 MS_PER_S: Final = 1000
 SUPPORTS: Final = frozenset(Capability) - {Capability.NEEDS_CARD}
@@ -107,6 +109,9 @@ class Sandbox:
             script = self.book.script(instruction.original.reference)
             if script is not None:
                 return BY_NAME.get(script, DEFAULT)
+        if instruction.payer is not None and instruction.kind is Kind.AUTHORIZE:
+            proved = instruction.secure3d is not None
+            return customer_row(instruction.payer, _owed(instruction), proved=proved)
         return DEFAULT
 
     async def _misbehave(
@@ -150,7 +155,13 @@ def open_sandbox(place: Place) -> Sandbox:
 
 def _asks_payer(instruction: Instruction) -> bool:
     """Whether a person has to agree on a telephone before the bank can say anything."""
-    return instruction.method is Method.UPI and instruction.kind is Kind.AUTHORIZE
+    return instruction.method == UPI and instruction.kind is Kind.AUTHORIZE
+
+
+def _owed(instruction: Instruction) -> Money:
+    """What an authorization comes to, with the one that it raises."""
+    before = instruction.original.amount.minor if instruction.original else 0
+    return replace(instruction.amount, minor=instruction.amount.minor + before)
 
 
 def _entry(instruction: Instruction, row: Row, behaviour: Behaviour) -> Entry:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from counterfoil.core.money import Money
-from counterfoil.core.order import Method
 from counterfoil.dialects.razorpay import facts, paying, reading, render
 from counterfoil.dialects.razorpay.auth import caller
 from counterfoil.dialects.razorpay.call import Call, body_of
 from counterfoil.dialects.razorpay.errors import PAID, Failure
+from counterfoil.dialects.razorpay.methods import Method, method_of
 from counterfoil.dialects.razorpay.pages import bank, hidden, over, page
 from counterfoil.dialects.razorpay.reading import Given
 from counterfoil.dialects.razorpay.small import BANKS, WALLETS
@@ -58,7 +58,7 @@ async def chosen(gateway: Gateway, exchange: Exchange) -> Reply:
         meant = await paying.begin(call, asked)
     except Failure as failure:
         return _choice(call, given, minor, currency, failure.message)
-    if meant.payment.method is Method.UPI:
+    if method_of(meant.payment) is Method.UPI:
         return await over(call, await call.payment(meant.id))
     return bank(call, meant, "authorize")
 

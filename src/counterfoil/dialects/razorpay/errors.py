@@ -12,7 +12,7 @@ import msgspec
 from counterfoil.core.declines import REASONS as CANONICAL
 from counterfoil.core.declines import Decline, Nature
 from counterfoil.core.errors import Code, Refused
-from counterfoil.core.order import Method
+from counterfoil.dialects.razorpay.methods import Method
 
 BAD_REQUEST: Final = "BAD_REQUEST_ERROR"
 GATEWAY: Final = "GATEWAY_ERROR"
@@ -131,6 +131,7 @@ ERRORS: Final[Mapping[Code, WireError]] = {
     Code.ALREADY_COMPLETED: WireError(400, "The payer has been authenticated already."),
     Code.BAD_PAYER_ANSWER: WireError(400, "The payer's answer could not be read."),
     Code.BAD_CHALLENGE_ANSWER: WireError(400, "The payer's answer could not be read."),
+    Code.NAME_TAKEN: WireError(400, "Duplicate request. This request has already been processed."),
     Code.PAYMENT_NOT_FOUND: WireError(400, UNKNOWN_ID),
     Code.CHARGE_NOT_FOUND: WireError(400, UNKNOWN_ID),
     Code.NOT_ENOUGH_UNITS: WireError(400, REFUND_TOO_MUCH, "amount", _REFUND),

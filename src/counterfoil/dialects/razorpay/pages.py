@@ -14,11 +14,12 @@ from typing import Final
 
 from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Refused
-from counterfoil.core.order import Kind, Method, Outcome
-from counterfoil.dialects.razorpay import facts, ids, paying, reading, render
+from counterfoil.core.order import Kind, Outcome
+from counterfoil.dialects.razorpay import facts, ids, paying, reading
 from counterfoil.dialects.razorpay.auth import Caller
 from counterfoil.dialects.razorpay.call import Call, Meant, body_of, proof
 from counterfoil.dialects.razorpay.errors import Failure, refused
+from counterfoil.dialects.razorpay.methods import Method, method_of
 from counterfoil.dialects.razorpay.passwords import success
 from counterfoil.dialects.razorpay.payments import declined
 from counterfoil.engine.gateway import Gateway
@@ -78,7 +79,7 @@ def bank(call: Call, meant: Meant, verb: str) -> Reply:
     """The test bank's page: the payer decides."""
     payment = meant.payment
     amount = f"{payment.amount.currency} {payment.amount.text()}"
-    who = payment.account or render.METHODS[payment.method]
+    who = payment.account or method_of(payment)
     address = paying.page_address(call, meant, verb)
     inside = (
         f"<p>Test bank, {escape(who)}. No money moves.</p><p><b>{escape(amount)}</b></p>"
@@ -148,7 +149,7 @@ def _open(meant: Meant) -> bool:
 
 async def _decided(call: Call, meant: Meant, agreed: bool) -> None:
     payment, kept = meant.payment, facts.of_order(meant.order)
-    other = payment.method is Method.BANK and kept.ifsc and payment.account != kept.ifsc[:4]
+    other = method_of(payment) is Method.BANK and kept.ifsc and payment.account != kept.ifsc[:4]
     if agreed and not other:
         orders = call.gateway.orders
         paying.check(meant.order, payment)

@@ -11,12 +11,13 @@ from msgspec.structs import replace
 
 from counterfoil.core.card import Brand, Card
 from counterfoil.core.declines import Decline
-from counterfoil.core.order import Method, Order
+from counterfoil.core.order import Order
 from counterfoil.core.rules import Command
 from counterfoil.dialects.razorpay import facts, ids, reading, render
 from counterfoil.dialects.razorpay.call import Call, Meant, answer, proof
 from counterfoil.dialects.razorpay.errors import FAILED, Failure, Why
 from counterfoil.dialects.razorpay.facts import Password
+from counterfoil.dialects.razorpay.methods import Method, method_of
 from counterfoil.dialects.razorpay.paying import authorization
 from counterfoil.dialects.razorpay.payments import settled
 from counterfoil.engine.perform import Done
@@ -76,7 +77,7 @@ async def _opened(call: Call) -> Meant:
 
     def alter(order: Order) -> Order:
         payment = order.payments[meant.number - 1]
-        if payment.method is not Method.CARD or payment.log:
+        if method_of(payment) is not Method.CARD or payment.log:
             raise Failure(NOT_OPEN, why=STATE)
         kept = facts.of_payment(payment)
         password = replace(kept.password, open=True)

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from counterfoil.core.card import Cvv, expired, parse_pan
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.money import Money
-from counterfoil.core.order import Kind, Method, Order, Payment, instant_of
+from counterfoil.core.order import Kind, Order, Payment, instant_of
 from counterfoil.core.rules import Command
 from counterfoil.dialects.razorpay import facts, ids, ordering, reading, render
 from counterfoil.dialects.razorpay.call import Call, Meant, answer, proof
@@ -28,12 +28,15 @@ from counterfoil.dialects.razorpay.errors import (
     Why,
 )
 from counterfoil.dialects.razorpay.facts import PaymentFacts
+from counterfoil.dialects.razorpay.methods import Method, method_of
 from counterfoil.dialects.razorpay.reading import Given
 from counterfoil.engine.collect import Extras
 from counterfoil.engine.orders import Draft, NewCard
 from counterfoil.exchange import Reply
 
-METHODS: Final[Mapping[str, Method]] = {word: each for each, word in render.METHODS.items()}
+METHODS: Final[Mapping[str, Method]] = {
+    each.value: each for each in Method if each is not Method.LATER
+}
 WAIT_S: Final = 600  # about ten minutes, then the attempt has failed
 LIFE_S: Final = 3 * 24 * 3600  # what nobody captures is given back
 MINUTE_S: Final = 60
@@ -126,7 +129,7 @@ async def begin(call: Call, given: Given) -> Meant:
         )
     number = _number(done.order, payment, once.key if once else None)
     meant = Meant(done.order, number)
-    if payment.method is Method.UPI and meant.payment.id == payment.id:
+    if method_of(payment) is Method.UPI and meant.payment.id == payment.id:
         await authorize(call, meant)
     return meant
 
@@ -194,11 +197,11 @@ def check(order: Order, payment: Payment) -> None:
     first = kept.first_minor or 0
     if not shown.amount_paid and not held and minor < min(first, due):
         raise Failure(f"The first payment must be at least {first}.", "amount")
-    _method(kept, payment.method)
+    _method(kept, method_of(payment))
 
 
 def _method(kept: facts.OrderFacts, method: Method) -> None:
-    wrong = kept.method is not None and kept.method != render.METHODS[method]
+    wrong = kept.method is not None and kept.method != method
     if kept.ifsc is not None and kept.method is None:
         wrong = method not in {Method.BANK, Method.UPI}
     if wrong:
@@ -242,7 +245,7 @@ def _payment(call: Call, given: Given, amount: Money, paid: Instrument) -> tuple
         amount=amount,
         terminal=terminal.name,
         descriptor=terminal.descriptor,
-        method=paid.method,
+        method=None if paid.method is Method.CARD else paid.method.value,
         account=paid.account,
         facts=facts.text(kept),
     )
@@ -333,7 +336,7 @@ def _expiry(card: Given) -> tuple[int, int]:
 def following(call: Call, meant: Meant) -> dict[str, object]:
     """The attempt's id, and what may follow it."""
     payment, address = meant.payment, f"{call.base}/v1/payments/{meant.id}"
-    match payment.method:
+    match method_of(payment):
         case Method.CARD:
             steps = [
                 {"action": "redirect", "url": page_address(call, meant, "authenticate")},

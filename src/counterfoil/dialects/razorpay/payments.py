@@ -7,7 +7,6 @@ from msgspec.structs import replace
 
 from counterfoil.core.order import (
     Kind,
-    Method,
     Operation,
     Order,
     Outcome,
@@ -28,6 +27,7 @@ from counterfoil.dialects.razorpay.errors import (
     Why,
     failed,
 )
+from counterfoil.dialects.razorpay.methods import Method, method_of
 from counterfoil.dialects.razorpay.orders import new_notes
 from counterfoil.dialects.razorpay.shapes import CardOut, PaymentOut
 from counterfoil.engine.perform import Done
@@ -162,7 +162,7 @@ def declined(order: Order, number: int, operation: Operation) -> Failure:
     """How the failure of a payment is answered to the call that made it fail."""
     assert operation.decline is not None
     payment = order.payments[number - 1]
-    told = failed(operation.decline, payment.method)
+    told = failed(operation.decline, method_of(payment))
     gateway = told.code != "BAD_REQUEST_ERROR"
     metadata = {"payment_id": ids.written("pay_", order.id, number)}
     if not facts.of_order(order).bare:
@@ -188,7 +188,7 @@ async def card_by_id(call: Call) -> Reply:
 
 
 def _card(meant: Meant) -> CardOut:
-    if meant.payment.method is not Method.CARD:
+    if method_of(meant.payment) is not Method.CARD:
         raise Failure("Payment was not done using card")
     return render.card(meant.order, meant.number)
 

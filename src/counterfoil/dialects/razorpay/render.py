@@ -12,11 +12,12 @@ import msgspec
 
 from counterfoil.core.card import Brand, Card
 from counterfoil.core.money import divide
-from counterfoil.core.order import Kind, Method, Operation, Order, Outcome, Payment, instant_of
+from counterfoil.core.order import Kind, Operation, Order, Outcome, Payment, instant_of
 from counterfoil.core.rules import Bucket, Standing, pending, settled, standing
 from counterfoil.dialects.razorpay import facts, ids
 from counterfoil.dialects.razorpay.errors import failed
 from counterfoil.dialects.razorpay.facts import FOREVER, NOTHING
+from counterfoil.dialects.razorpay.methods import Method, method_of
 from counterfoil.dialects.razorpay.shapes import (
     CardOut,
     CollectionOut,
@@ -47,9 +48,6 @@ OUTCOMES: Final[Mapping[Outcome, str]] = {
     Outcome.APPROVED: "processed",
     Outcome.DECLINED: "failed",
     Outcome.FAILED:   "failed",
-}
-METHODS: Final[Mapping[Method, str]] = {
-    Method.CARD: "card", Method.BANK: "netbanking", Method.UPI: "upi", Method.WALLET: "wallet",
 }
 NETWORKS: Final[Mapping[Brand, str]] = {
     Brand.AMEX: "American Express", Brand.DINERS: "Diners Club", Brand.MAESTRO: "Maestro",
@@ -174,22 +172,22 @@ def payment(
     email, contact = _payer(order, kept)
     name = ids.written("pay_", order.id, number)
     notes = facts.as_of(kept.notes, at)
-    card = mine.method is Method.CARD
+    card = method_of(mine) is Method.CARD
     made = PaymentOut(
         id=name,
         amount=stands.amount,
         currency=mine.amount.currency,
         status=stands.status,
         order_id=None if facts.of_order(order).bare else ids.written("order_", order.id),
-        method=METHODS[mine.method],
+        method=method_of(mine),
         amount_refunded=stands.refunded,
         refund_status=_refund_status(stands),
         captured=stands.captured,
         description=kept.description or order.description,
         card_id=ids.written("card_", order.id, number) if card else None,
-        bank=mine.account if mine.method is Method.BANK else None,
-        wallet=mine.account if mine.method is Method.WALLET else None,
-        vpa=mine.account if mine.method is Method.UPI else None,
+        bank=mine.account if method_of(mine) is Method.BANK else None,
+        wallet=mine.account if method_of(mine) is Method.WALLET else None,
+        vpa=mine.account if method_of(mine) is Method.UPI else None,
         email=email,
         contact=contact,
         notes=order_notes(order, at) if notes is None else msgspec.Raw(notes.encode()),
@@ -203,7 +201,7 @@ def payment(
         acquirer_data=_acquirer(mine),
         created_at=began(mine) // SECOND_US,
     )
-    if mine.method is Method.UPI:
+    if method_of(mine) is Method.UPI:
         made.upi = Upi("bank_account", mine.account, kept.flow or "collect")
     return _expanded(made, order, number, expand) if expand else made
 
@@ -236,7 +234,7 @@ def _error(payment: Payment) -> tuple[Text, ...]:
     last = payment.log[-1] if payment.log else None
     if last is None or last.decline is None:
         return (None,) * 5
-    return tuple(failed(last.decline, payment.method))
+    return tuple(failed(last.decline, method_of(payment)))
 
 
 def _payer(order: Order, kept: facts.PaymentFacts) -> tuple[str, Text]:
@@ -262,7 +260,7 @@ def fees(payment: Payment, stands: Sums) -> tuple[int | None, int | None]:
             own = each.statement.currency == payment.amount.currency
             minor, home = each.amount.minor, each.statement.amount
             base += each.statement.fee if own else divide(each.statement.fee * minor, home or 1)
-    small = payment.method is Method.CARD and stands.amount <= UNTAXED_CARD_MAX
+    small = method_of(payment) is Method.CARD and stands.amount <= UNTAXED_CARD_MAX
     tax = 0 if small else divide(base * TAX_BPS, 10_000)
     return base + tax, tax
 
@@ -271,14 +269,14 @@ def _acquirer(payment: Payment) -> dict[str, Text]:
     done = [each for each in payment.log if each.outcome is Outcome.APPROVED]
     first = next((each for each in done if each.kind is Kind.AUTHORIZE), None)
     rrn = first.rrn if first else None
-    match payment.method:
+    match method_of(payment):
         case Method.CARD:
             return {"auth_code": first.auth_code if first else None}
         case Method.BANK:
             return {"bank_transaction_id": rrn}
         case Method.UPI:
             return {"rrn": rrn, "upi_transaction_id": rrn and f"CF{rrn}"}
-        case Method.WALLET:
+        case _:
             return {"transaction_id": rrn}
 
 
@@ -317,7 +315,7 @@ def refund(order: Order, number: int, operation: Operation, at: int = FOREVER) -
     known = facts.of_refund(operation)
     edits = facts.of_payment(mine).refunds
     later = [said for ordinal, since, said in edits if ordinal == operation.ordinal and since <= at]
-    speed = "instant" if known.optimum and mine.method in INSTANT else "normal"
+    speed = "instant" if known.optimum and method_of(mine) in INSTANT else "normal"
     waits = known.optimum and operation.outcome is Outcome.PENDING
     return RefundOut(
         id=ids.written("rfnd_", order.id, operation.ordinal),

@@ -29,6 +29,21 @@ def upgrade() -> None:
             "CREATE VIRTUAL TABLE orders_text USING fts5"
             "(merchant, name, email, content='', contentless_delete=1, tokenize='trigram')"
         )
+    else:
+        texts()
+
+
+def texts() -> None:
+    """What PostgreSQL finds customers' names and addresses by."""
+    op.create_table(
+        "orders_text",
+        sa.Column("merchant_id", ID, primary_key=True),
+        sa.Column("id", ID, primary_key=True),
+        sa.Column("name", sa.Text),
+        sa.Column("email", sa.Text),
+        sa.Column("grams", sa.ARRAY(ID), nullable=False),
+    )
+    op.create_index("orders_text_grams", "orders_text", ["grams"], postgresql_using="gin")
 
 
 def directory() -> None:

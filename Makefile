@@ -49,12 +49,20 @@ fix: dev ## format and mend what can be mended
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
 
-test: check browser postgres ## every test
+test: check browser postgres .node/.installed ## every test
 	@$(BIN)/pytest -n 2 $(ARGS)
 
 browser:
 	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 || { echo "install Debian's chromium first: apt-get install chromium"; exit 1; }; \
 	echo "installing the browser that tests need"; apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+
+.node/.installed: Makefile
+	@mkdir -p .node
+	@if command -v npm >/dev/null 2>&1; then \
+	  echo "installing the Razorpay client for Node into .node"; \
+	  npm install --prefix .node --no-save --no-audit --no-fund --silent razorpay@2.9.8; \
+	else echo "no npm: the Razorpay client for Node is not tried"; fi
+	@touch $@
 
 postgres:
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { test "$$(id -u)" = 0 || { echo "install Debian's postgresql first: apt-get install postgresql"; exit 1; }; \
@@ -84,4 +92,4 @@ connector: venv ## make connector name=acme: a new acquirer from the template
 	@$(BIN)/python tools/new.py connector $(name)
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) pictures .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf $(VENV) pictures .node .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

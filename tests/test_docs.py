@@ -242,3 +242,47 @@ def test_lines_can_be_read_in_a_terminal() -> None:
         if len(line) > LINE_MAX and not line.startswith("|")  # a table's row cannot be broken
     ]
     assert not long, f"break these at {LINE_MAX} characters: {', '.join(long)}"
+
+
+RAZORPAY: Final = DOCS / "wires" / "razorpay.md"
+
+
+def test_every_call_of_the_razorpay_wire_is_on_its_page() -> None:
+    wire = import_module("counterfoil.dialects.razorpay.routes")
+    page = read(RAZORPAY)
+    for name in ("ROUTES", "PAGES"):
+        found = list(calls_of(getsource(wire), name))
+        assert found
+        for methods, path in found:
+            shown = re.sub(r"\{(\w+)\}", r":\1", path)
+            for method in set(methods.split()) - {"HEAD"}:
+                assert f"`{method} {shown}`" in page, f"razorpay.md says nothing of {method} {path}"
+
+
+def calls_of(source: str, table: str) -> Iterator[tuple[str, str]]:
+    """The methods and path of every row of that table."""
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == table:
+            for each in ast.walk(node):
+                match each:
+                    case ast.Tuple(elts=[ast.Constant(str(methods)), ast.Constant(str(path)), _]):
+                        yield methods, path
+
+
+def test_every_refusal_setting_and_word_of_the_razorpay_wire_is_on_its_page() -> None:
+    package = "counterfoil.dialects.razorpay"
+    told, shown = import_module(f"{package}.errors"), import_module(f"{package}.render")
+    page = read(RAZORPAY)
+    for code in Code:
+        wire = told.ERRORS[code]
+        field = f"`{wire.field}`" if wire.field else ""
+        assert f"| `{code}` | {wire.status} | {field} | {wire.message} |" in page, code
+    for decline, failed in told.FAILED.items():
+        assert f"| `{decline}` | `{failed.reason}` |" in page
+    for word in (*shown.STATUS.values(), *shown.OUTCOMES.values()):
+        assert f"`{word}`" in page, word
+    for name in import_module(package).dialect.settings:
+        assert f"`razorpay.{name}`" in page, name
+    for names in import_module(f"{package}.notify").EVENTS.values():
+        for name in names:
+            assert f"`{name}`" in page, name

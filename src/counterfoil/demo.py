@@ -1,10 +1,14 @@
 """The demo merchants of each wire, seeded again and again without harm.
 
-Source: the Bizon document's own credentials, its two pricings and its rates.
+Source: the Bizon document's own credentials, its two pricings and its rates. The Razorpay key pair
+is made up: that document names none.
 """
 
 from typing import Final
 
+from msgspec.structs import replace
+
+from counterfoil.core.card import Secret
 from counterfoil.core.merchant import Credential, Merchant, Pricing, Terminal
 from counterfoil.core.money import Money
 from counterfoil.core.ports import Clock, Store, Vault
@@ -16,15 +20,23 @@ from counterfoil.engine.pages import path_of
 
 LOGIN: Final = "project"
 PASSWORD: Final = "password"  # noqa: S105 (the document's own example)
+KEY_ID: Final = "rzp_test_CounterfoilDem"
+KEY_SECRET: Final = "counterfoil-demo-secret"  # noqa: S105 (public, and of no use elsewhere)
+WEBHOOK_SECRET: Final = "counterfoil-demo-webhook"  # noqa: S105 (the same)
 TERMINAL: Final = Terminal(name="TERM", descriptor="TESTMERCH/TERM")
+
+# Rupees are accounted in rupees, at the price of the other documents' samples.
+RUPEES: Final = Terminal(
+    name="INDIA", descriptor="TESTMERCH/INDIA", pricing=Pricing(fee_bps=200), accounting="INR"
+)
 
 MERCHANTS: Final = (
     Merchant(
         id=1,
         name="Demo",
-        currencies=("USD", "EUR"),
+        currencies=("USD", "EUR", "INR"),
         pricing=Pricing(fee_bps=300),
-        terminals=(TERMINAL,),
+        terminals=(TERMINAL, RUPEES),
     ),
     Merchant(
         id=2,
@@ -72,8 +84,21 @@ async def seed(store: Store, vault: Vault, clock: Clock) -> None:
             await store.save_credential(
                 Credential(wire=wire, login=login, merchant=merchant_id, secret_hash=hashed)
             )
+    if await store.credential("razorpay", KEY_ID) is None:
+        await store.save_credential(signing("razorpay", KEY_ID, 1, Secret(KEY_SECRET), vault))
     day = clock.today().date().isoformat()
     if not await store.rates_on(day):
         await store.save_rates(
             [Rate(day=day, source="EUR", target=target, rate=rate) for target, rate in RATES]
         )
+
+
+def signing(wire: str, login: str, merchant: int, secret: Secret, vault: Vault) -> Credential:
+    """A credential whose secret we sign with, sealed."""
+    made = Credential(
+        wire=wire,
+        login=login,
+        merchant=merchant,
+        secret_hash=vault.hash_secret(secret.reveal()),
+    )
+    return replace(made, sealed=vault.seal_secret(made.owner, secret, 0))

@@ -53,10 +53,15 @@ class Exchange:
         return raw.decode("utf-8", "replace")
 
     @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The query string's parameters, as they come."""
+        text = self.raw_query
+        return parse_qsl(text, keep_blank_values=True) if text else []
+
+    @property
     def query(self) -> dict[str, str]:
         """The query string's parameters; of repeated ones the last."""
-        text = self.raw_query
-        return dict(parse_qsl(text, keep_blank_values=True)) if text else {}
+        return dict(self.pairs)
 
     @property
     def base(self) -> str:

@@ -33,6 +33,7 @@ def test_the_table_has_a_row_for_each_call(tmp_path: Path) -> None:
     found = bench(tmp_path, QUICK, fake_wrk(tmp_path)).findings()
     assert [row.call for row in found.table] == [
         "authorize",
+        "create",
         "charge",
         "refund",
         "get",
@@ -43,7 +44,7 @@ def test_the_table_has_a_row_for_each_call(tmp_path: Path) -> None:
         (20_000, 20_000, 100)
     }
     assert all(goal.met for goal in found.goals)
-    assert len(found.goals) == 5
+    assert len(found.goals) == 6
     assert found.memory_kb > 0
     calls = (tmp_path / "wrk.log").read_text().splitlines()
     assert all("-t1 -c64" in call for call in calls)
@@ -74,6 +75,7 @@ def test_scale_compares_few_orders_with_many(tmp_path: Path) -> None:
 
 def test_the_product_is_asked_for_its_sizes(tmp_path: Path) -> None:
     wanted = {"authorize": 829, "charge": 70, "refund": 80, "get": 90, "list": 100, "filter": 110}
+    wanted["create"] = 120
     command = floor_command(free_port(), tmp_path / "floor.db", wanted)
     with Server(command, "floor", tmp_path) as server:
         assert sizes(server.base) == wanted

@@ -9,8 +9,15 @@ from tests.cli.conftest import Run, left_in
 from tests.e2e.client import Answer, Client, payment
 from tests.e2e.server import Server
 
+from counterfoil import demo
+
 KEYS = {
     "bizon": {"login": "project", "password": "password"},
+    "razorpay": {
+        "key_id": demo.KEY_ID,
+        "key_secret": demo.KEY_SECRET,
+        "webhook_secret": demo.WEBHOOK_SECRET,
+    },
     "afterpay": {"auth_key": "project.password"},
 }
 
@@ -26,10 +33,8 @@ def ask_once(server: Server, credentials: tuple[str, str]) -> Answer:
 def test_keys_have_the_form_that_programs_rely_on(seeded: Run) -> None:
     assert seeded("keys", "--json").json == KEYS
     plain = seeded("keys")
-    assert (plain.status, plain.out) == (
-        0,
-        "bizon\tlogin\tproject\nbizon\tpassword\tpassword\nafterpay\tauth_key\tproject.password\n",
-    )
+    lines = [f"{wire}\t{name}\t{value}\n" for wire in KEYS for name, value in KEYS[wire].items()]
+    assert (plain.status, plain.out) == (0, "".join(lines))
 
 
 def test_there_are_no_keys_before_the_demo(run: Run) -> None:
@@ -57,12 +62,12 @@ def test_demo_says_what_to_paste(run: Run) -> None:
 
 def test_merchants_are_listed(seeded: Run) -> None:
     assert seeded("merchant", "list").out == (
-        "1\tDemo\tUSD EUR\t3.00 %\t0.00 %\n2\tDemo with reserve\tUSD EUR\t1.00 %\t3.00 %\n"
+        "1\tDemo\tUSD EUR INR\t3.00 %\t0.00 %\n2\tDemo with reserve\tUSD EUR\t1.00 %\t3.00 %\n"
     )
     assert seeded("merchant", "list", "--json").rows[0] == {
         "id": 1,
         "name": "Demo",
-        "currencies": "USD EUR",
+        "currencies": "USD EUR INR",
         "fee": "3.00 %",
         "reserve": "0.00 %",
     }
@@ -177,7 +182,7 @@ def test_settings_change_and_are_shown(seeded: Run) -> None:
     shown = seeded("merchant", "show", "1").json
     assert isinstance(changed, dict)
     assert isinstance(shown, dict)
-    assert shown == changed | {"logins": ["project"]}
+    assert shown == changed | {"logins": ["project", demo.KEY_ID]}
     assert (shown["pricing"], shown["currencies"]) == (pricing, ["USD", "GBP"])
     assert shown["multiple_charges"] is True
 

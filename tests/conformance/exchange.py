@@ -4,8 +4,9 @@ An exchange is a TOML file: `source`, `covers`, perhaps a `note`, `setup` (earli
 names of such in the folder's `shared.toml`), `[request]` and `[response]`. In requests and
 expectations `{name}` stands for a value saved by an earlier request or for one of `calendar`. In
 expectations `<kind>` and `<kind:name>` stand for any text of that kind (`shared.toml` says what a
-kind looks like); equal wildcards stand for equal text. Everything else is compared value by value,
-and a JSON answer must be compact with sorted keys, byte for byte.
+kind looks like); equal wildcards stand for equal text, and a whole one also for a number. All else
+is compared value by value, and a JSON answer must be compact with its keys sorted (or, where
+`shared.toml` says so, as the file has them), byte for byte.
 """
 
 import json
@@ -56,10 +57,11 @@ class Step(Record, forbid_unknown_fields=True):
 
 
 class Expected(Record, forbid_unknown_fields=True):
-    """The answer. `absent` headers must not be there; `links` are relations of the Link header."""
+    """The answer. `absent` headers; `links` of the Link header; `contains`: what is no JSON."""
 
     status: int
-    body: str
+    body: str = ""
+    contains: tuple[str, ...] = ()
     headers: dict[str, str] = msgspec.field(default_factory=dict)
     absent: tuple[str, ...] = ()
     links: dict[str, str] = msgspec.field(default_factory=dict)
@@ -80,6 +82,8 @@ class Exchange(Record, forbid_unknown_fields=True):
 
 class Shared(Record, forbid_unknown_fields=True):
     """What the exchanges of a folder have in common: headers, kinds of wildcard, named steps."""
+
+    sorted_keys: bool = True
 
     headers: dict[str, str] = msgspec.field(default_factory=dict)
     wildcards: dict[str, str] = msgspec.field(default_factory=dict)
@@ -152,7 +156,7 @@ async def replay(
         for name, place in step.save.items():
             names[name] = find(answer, place)
     answer = await send(exchange.request, common, client, advance, names)
-    found = compare(exchange.response, answer, names, common.wildcards)
+    found = compare(exchange.response, answer, names, common)
     if not found:
         return []
     asked = f"{exchange.request.method} {fill(exchange.request.path, names)}"
@@ -178,8 +182,16 @@ async def send(
 def find(answer: Response, place: str) -> str:
     """The text at a place of an answer: `orders.0.id` in its body, `link:next` in its headers.
 
-    `place?name` is the parameter of that name in the query of the address there.
+    `place?name` is the parameter of that name in the query of the address there, and
+    `place ~ token=(.*)` what that group finds.
     """
+    place, _, pattern = place.partition(" ~ ")
+    found = re.search(pattern or "(.*)", _at(answer, place), re.DOTALL)
+    assert found is not None, f"{pattern} is not in {place}"
+    return found.group(1)
+
+
+def _at(answer: Response, place: str) -> str:
     place, _, parameter = place.partition("?")
     if place.startswith("link:"):
         return links(answer)[place.removeprefix("link:")]
@@ -205,15 +217,25 @@ def links(answer: Response) -> Names:
     }
 
 
-def compare(expected: Expected, answer: Response, names: Names, kinds: Kinds) -> list[str]:
+def compare(expected: Expected, answer: Response, names: Names, common: Shared) -> list[str]:
     """What differs, a line each: status, headers, links, body, and the bytes of the body."""
     bound: Names = {}
+    kinds = common.wildcards
     found = []
     if answer.status_code != expected.status:
         found.append(f"status: expected {expected.status}, got {answer.status_code}")
     found += _headers(expected, answer, names, bound, kinds)
     found += _links(expected, answer, names, bound, kinds)
-    found += _body(fill(expected.body, names), answer.content, bound, kinds)
+    if expected.contains:
+        lacks = [each for each in expected.contains if fill(each, names) not in answer.text]
+        return found + [f"body: lacks {each}" for each in lacks]
+    wanted = fill(expected.body, names)
+    found += _body(wanted, answer.content, bound, kinds)
+    if wanted and not found:
+        order = None if common.sorted_keys else json.loads(wanted)
+        found += _bytes(
+            canonical(json.loads(answer.content, parse_float=Decimal), order), answer.content
+        )
     if expected.length is not None and len(answer.content) != expected.length:
         found.append(f"length: expected {expected.length} bytes, got {len(answer.content)}")
     return found
@@ -267,8 +289,7 @@ def _body(expected: str, raw: bytes, bound: Names, kinds: Kinds) -> list[str]:
         actual = json.loads(raw, parse_float=Decimal)
     except ValueError as error:
         return [f"body: not JSON: {error}"]
-    found = match(json.loads(expected, parse_float=Decimal), actual, "", bound, kinds)
-    return found or _bytes(canonical(actual), raw)
+    return match(json.loads(expected, parse_float=Decimal), actual, "", bound, kinds)
 
 
 def _bytes(wanted: bytes, raw: bytes) -> list[str]:
@@ -281,9 +302,19 @@ def _bytes(wanted: bytes, raw: bytes) -> list[str]:
     return [f"body: not compact sorted JSON from byte {at}: expected {ours!r}, got {theirs!r}"]
 
 
-def canonical(value: object) -> bytes:
-    """The value as compact JSON with sorted keys, in UTF-8."""
+def canonical(value: object, order: object = None) -> bytes:
+    """The value as compact JSON in UTF-8: keys sorted, or in the order of another value's."""
+    if order is not None:
+        return msgspec.json.Encoder(decimal_format="number").encode(_ordered_as(order, value))
     return msgspec.json.Encoder(decimal_format="number", order="sorted").encode(value)
+
+
+def _ordered_as(order: object, value: object) -> object:
+    if isinstance(order, dict) and isinstance(value, dict):
+        return {key: _ordered_as(order[key], value[key]) for key in order}
+    if isinstance(order, list) and isinstance(value, list):
+        return [_ordered_as(*pair) for pair in zip(order, value, strict=True)]
+    return value
 
 
 def match(expected: object, actual: object, place: str, bound: Names, kinds: Kinds) -> list[str]:
@@ -295,6 +326,8 @@ def match(expected: object, actual: object, place: str, bound: Names, kinds: Kin
             return _match_array(expected, actual, place, bound, kinds)
         case str(), str():
             return match_text(expected, actual, place, bound, kinds)
+        case str(), int() if WILDCARD.fullmatch(expected) and not isinstance(actual, bool):
+            return match_text(expected, str(actual), place, bound, kinds)
     if type(expected) is type(actual) and expected == actual:
         return []
     return [f"{place or 'body'}: expected {_shown(expected)}, got {_shown(actual)}"]

@@ -32,13 +32,15 @@ from tests.conformance.exchange import (
 
 KINDS: Final = {"id": "[0-9]+", "page": "[a-z]+"}
 
+COMMON: Final = Shared(wildcards=KINDS)
+
 
 def differences(expected: str, actual: str) -> list[str]:
-    return compare(Expected(status=200, body=expected), Response(200, text=actual), {}, KINDS)
+    return compare(Expected(status=200, body=expected), Response(200, text=actual), {}, COMMON)
 
 
 def headers_differ(expected: Expected, headers: dict[str, str]) -> list[str]:
-    return compare(expected, Response(200, text="{}", headers=headers), {}, KINDS)
+    return compare(expected, Response(200, text="{}", headers=headers), {}, COMMON)
 
 
 def test_layout_of_the_expectation_does_not_matter() -> None:
@@ -83,7 +85,7 @@ def test_body_that_should_be_empty() -> None:
 
 def test_status_and_length_are_compared() -> None:
     expected = Expected(status=201, body="{}", length=3)
-    assert compare(expected, Response(200, text="{}"), {}, KINDS) == [
+    assert compare(expected, Response(200, text="{}"), {}, COMMON) == [
         "status: expected 201, got 200",
         "length: expected 3 bytes, got 2",
     ]
@@ -262,3 +264,26 @@ def test_unknown_member_of_a_file_is_an_error(written: Callable[[str, str], Path
     path = written("full.toml", WRITTEN.replace("covers", "coverage"))
     with pytest.raises(msgspec.ValidationError):
         read(path)
+
+
+def test_keys_may_have_to_come_as_the_file_has_them() -> None:
+    common = Shared(sorted_keys=False)
+    expected = Expected(status=200, body='{"b": 1, "a": [{"d": 1, "c": 2}]}')
+    right = Response(200, text='{"b":1,"a":[{"d":1,"c":2}]}')
+    assert compare(expected, right, {}, common) == []
+    wrong = Response(200, text='{"b":1,"a":[{"c":2,"d":1}]}')
+    assert len(compare(expected, wrong, {}, common)) == 1
+
+
+def test_a_whole_wildcard_stands_for_a_number_too() -> None:
+    assert differences('{"a": "<id>"}', '{"a":12}') == []
+    assert differences('{"a": "<id>"}', '{"a":true}') != []
+    assert differences('{"a": "x<id>"}', '{"a":12}') != []
+
+
+def test_what_is_no_json_is_compared_by_what_it_contains() -> None:
+    expected = Expected(status=200, contains=("<b>{name}</b>",))
+    assert compare(expected, Response(200, text="<p><b>Ann</b></p>"), {"name": "Ann"}, COMMON) == []
+    assert compare(expected, Response(200, text="<p>"), {"name": "Ann"}, COMMON) == [
+        "body: lacks <b>{name}</b>"
+    ]

@@ -6,7 +6,7 @@ template's are in `_examples`, because no demo data knows its credentials: here 
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from itertools import count
 from pathlib import Path
@@ -22,10 +22,11 @@ from counterfoil.connectors import Place
 from counterfoil.core.answers import Answer, Unknown
 from counterfoil.core.errors import Code
 from counterfoil.core.merchant import Credential
-from counterfoil.core.order import Outcome
+from counterfoil.core.order import Kind, Order, Outcome
 from counterfoil.core.ports import Acquirer, Capability, Inquiry, Instruction, Receiver
 from counterfoil.core.rules import Standing
 from counterfoil.dialects import Dialect
+from counterfoil.dialects.razorpay import ids
 from counterfoil.engine.directory import Directory
 from counterfoil.engine.gateway import Gateway
 from counterfoil.engine.orders import Orders
@@ -44,6 +45,27 @@ MERCHANT: Final = 1
 READS: Final = {"GET", "HEAD"}
 ANSWERED: Final = {200, 201, 402}  # what a call that moved money, or was declined, is answered with
 LIMITS: Final = Limits(acquirer_ms=2_000, replay_ms=2_000, replay_poll_ms=5)
+
+
+def plain(order: Order) -> dict[str, str]:
+    """An order in a path, on a wire that writes its number."""
+    return {"order": str(order.id)}
+
+
+def razorpay(order: Order) -> dict[str, str]:
+    """What can be named of an order on the Razorpay wire."""
+    found = {"order": ids.written("order_", order.id)}
+    if order.payments:
+        found["payment"] = ids.written("pay_", order.id, len(order.payments))
+        if order.payments[-1].card is not None:
+            found["carded"] = found["payment"]
+    for each in order.operations:
+        if each.kind is Kind.REFUND:
+            found["refund"] = ids.written("rfnd_", order.id, each.ordinal)
+    return found
+
+
+ADDRESSES: Final[Mapping[str, Callable[[Order], dict[str, str]]]] = {"razorpay": razorpay}
 
 
 class Row(NamedTuple):
@@ -75,6 +97,10 @@ class Wire:
     def rows(self) -> list[Row]:
         """Every row of its ROUTES table."""
         return [Row(method, path) for path, node in paths(self.routes._root) for method in node]
+
+    def names(self, order: Order) -> dict[str, str]:
+        """What a path of this wire says of an order."""
+        return ADDRESSES.get(self.name, plain)(order)
 
     def said(self, code: Code) -> tuple[int, str]:
         """Status and text of a refusal."""
@@ -132,16 +158,16 @@ class Example:
     @property
     def follows(self) -> bool:
         """Whether it is about an order that is there."""
-        return "{order}" in self.ask.path
+        return documented.NAME.search(self.ask.path) is not None
 
     @property
     def call(self) -> tuple[str, str]:
         """The row of the ROUTES table that it is an example of."""
-        parts = self.ask.path.partition("?")[0].split("/")
+        parts = self.ask.path.partition("?")[0].rstrip("/").split("/")
         fitting = [
             row
             for row in self.wire.rows()
-            if row.method == self.ask.method and fits(row.path.split("/"), parts)
+            if row.method == self.ask.method and fits(row.path.rstrip("/").split("/"), parts)
         ]
         return min(fitting, key=lambda row: row.path.count("{}"), default=Row("", ""))
 
@@ -202,10 +228,10 @@ class Bank:
 class Desk:
     """A gateway in memory, and a client of it."""
 
-    engine: Engine
-
-    def __init__(self, store: MemoryStore, bank: Bank, clock: FakeClock, app: Served) -> None:
-        self.store = store
+    def __init__(self, engine: Engine, bank: Bank, clock: FakeClock, app: Served) -> None:
+        assert isinstance(engine.store, MemoryStore)
+        self.engine = engine
+        self.store = engine.store
         self.bank = bank
         self.clock = clock
         self.app = app
@@ -239,6 +265,10 @@ class Desk:
     async def keyed(self, example: Example, key: str, step: Step | None = None) -> Response:
         """The same, under an idempotency key."""
         return await self.send(example, step, **{KEY: key})
+
+    def knows(self, step: Step) -> bool:
+        """Whether everything that the step names is there."""
+        return set(documented.NAME.findall(f"{step.path} {step.body}")) <= self.names.keys()
 
     def filled(self, step: Step) -> Step:
         """The step with the names of now."""
@@ -291,6 +321,4 @@ async def open_desk() -> Desk:
     }
     handlers["complete"] = ("browser", returning.serve(engine))
     handlers["test"] = ("bank", serve(pages))
-    desk = Desk(store, bank, clock, Served(handlers, store))
-    desk.engine = engine
-    return desk
+    return Desk(engine, bank, clock, Served(handlers, store))

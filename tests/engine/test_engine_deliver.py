@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 from tests.engine.desk import Crash, Desk, die, open_desk
 
-from counterfoil.core.callbacks import Attempt, AttemptQuery, Callback, Receipt
+from counterfoil.core.callbacks import Attempt, AttemptQuery, Callback, Receipt, Told
 from counterfoil.core.card import Secret
 from counterfoil.core.declines import Decline
 from counterfoil.core.events import Event
@@ -14,7 +14,8 @@ from counterfoil.core.order import Kind
 from counterfoil.core.schedule import SECOND_US
 from counterfoil.core.timers import Due, Errand, Timer
 from counterfoil.engine.pump import LEASE_S
-from counterfoil.testing import FakeCourier, decline
+from counterfoil.testing import FakeCourier, PlainForm, decline
+from counterfoil.testing.courier import TAKEN
 
 pytestmark = pytest.mark.anyio
 
@@ -309,3 +310,56 @@ async def test_the_last_answer_of_all_may_still_ask_for_peace() -> None:
     assert len(desk.told()) == 3
     await desk.later(100)
     assert len(desk.told()) == 4
+
+
+class Wordy:
+    """Says a thing in two posts; nothing of what was charged."""
+
+    schedule = PlainForm.schedule
+    events = PlainForm.events
+
+    def callback(self, told: Told) -> Callback | None:
+        if told.notice.event is Event.ORDER_CHARGED:
+            return None
+        first = PlainForm().callback(told)
+        return replace(first, then=(replace(first, body=first.body + b" again"),))
+
+
+async def test_what_follows_a_callback_goes_once_it_is_taken() -> None:
+    desk = await open_desk()
+    desk.audience.forms = {"plain": Wordy()}
+    await desk.listens()
+    desk.courier.script.extend([failed(), *[TAKEN] * 2])
+    await desk.authorize()
+    await desk.pump.run_due()
+    assert len(desk.told()) == 1
+    await desk.later(60)
+    assert desk.told()[1:] == [
+        "1 payment.authorized 1 s9",
+        "1 payment.authorized 1 s9 again",
+    ]
+    assert [each.receipt.status for each in await attempts(desk)] == [500, 200]
+
+
+async def test_what_follows_and_is_not_taken_is_begun_again() -> None:
+    desk = await open_desk()
+    desk.audience.forms = {"plain": Wordy()}
+    await desk.listens()
+    desk.courier.script.extend([TAKEN, failed()])
+    await desk.authorize()
+    await desk.pump.run_due()
+    await desk.later(60)
+    assert len(desk.told()) == 4
+    assert [each.receipt.status for each in await attempts(desk)] == [500, 200]
+
+
+async def test_a_form_may_have_nothing_to_say_to_an_endpoint() -> None:
+    desk = await open_desk(authorization_days=0)
+    desk.audience.forms = {"plain": Wordy()}
+    await desk.listens(Event.ORDER_CHARGED)
+    order = (await desk.authorize()).order
+    await desk.act(order, Kind.CHARGE)
+    await desk.pump.run_due()
+    assert desk.told() == []
+    assert await attempts(desk) == []
+    assert await desk.timers() == []

@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from counterfoil.core.card import Secret
 from counterfoil.core.merchant import Credential
 from counterfoil.engine import directory
 from counterfoil.engine.directory import ENTRIES_MAX, Directory
@@ -141,3 +142,21 @@ async def test_what_is_remembered_has_a_limit() -> None:
 def test_a_gateway_is_one_value() -> None:
     fields = ("orders", "directory", "store", "clock", "base", "checkout", "wallets")
     assert Gateway._fields == fields
+
+
+async def test_a_public_login_leads_to_its_merchant_and_to_what_it_signs_with() -> None:
+    door = Door()
+    await door.store.save_merchant(demo_merchant(1))
+    known = Credential(wire="w", login="key", merchant=1, secret_hash=b"")
+    await door.store.save_credential(known)
+    found = await door.directory.holder("w", "key")
+    assert found is not None
+    assert found.id == 1
+    assert await door.directory.holder("w", "nobody") is None
+    assert await door.directory.holder("w", "x" * 201) is None
+    assert await door.directory.signer("w", "key") is None
+    assert await door.directory.signer("w", "x" * 201) is None
+    signs = replace(known, login="signs")
+    sealed = door.vault.seal_secret(signs.owner, Secret("signs"), 0)
+    await door.store.save_credential(replace(signs, sealed=sealed))
+    assert await door.directory.signer("w", "signs") == Secret("signs")

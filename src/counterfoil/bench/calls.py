@@ -1,4 +1,4 @@
-"""The calls that are measured, as one table; the wire is Bizon's, the body its smallest one.
+"""The calls that are measured, as one table: Bizon's with its smallest body, and Razorpay's order.
 
 Source of the body: the Bizon document, "Authorize", example "only required fields provided", with a
 card that has not expired.
@@ -11,6 +11,8 @@ from counterfoil.core.record import Record
 
 LOGIN: Final = "project"
 PASSWORD: Final = "password"  # noqa: S105 (the demo merchant's published credential)
+KEY_ID: Final = "rzp_test_CounterfoilDem"
+KEY_SECRET: Final = "counterfoil-demo-secret"  # noqa: S105 (the demo merchant's published key pair)
 BODY: Final = (
     '{"amount":9.99,"card":{"cvv":"333","expiration_month":12,"expiration_year":2039,'
     '"holder":"John Smith"},"location":{"ip":"6.6.6.6"},"pan":"4111111111111111"}'
@@ -37,6 +39,8 @@ class Call(Record):
     uses: Uses = Uses.NONE
     body: str | None = None
     goal: int | None = None
+    login: str = LOGIN
+    password: str = PASSWORD
 
 
 AUTHORIZE: Final = Call(
@@ -73,4 +77,14 @@ FILTER: Final = Call(
     method="GET",
     path=f"/orders/?status=authorized&card.type=visa&per_page={PAGE}",
 )
-CALLS: Final = (AUTHORIZE, CHARGE, REFUND, GET, LIST, FILTER)
+CREATE: Final = Call(
+    name="create",
+    title="create (Razorpay)",
+    method="POST",
+    path="/v1/orders",
+    body='{"amount":50000,"currency":"INR","receipt":"receipt#1"}',
+    goal=45,
+    login=KEY_ID,
+    password=KEY_SECRET,
+)
+CALLS: Final = (AUTHORIZE, CREATE, CHARGE, REFUND, GET, LIST, FILTER)

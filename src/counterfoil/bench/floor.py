@@ -39,8 +39,10 @@ BACKLOG: Final = 2048
 KEEP_ALIVE_S: Final = 75
 SEALED: Final = b"s" * 53  # header, nonce, 16 digits and tag, as the vault seals them
 FINGERPRINT: Final = b"f" * 32
+CREATED: Final = b"o" * 210  # an order of the Razorpay wire without a payment, as it rests
 SIZES: Final[Mapping[str, int]] = {
     "authorize": 829,
+    "create": 234,
     "charge": 1120,
     "refund": 1410,
     "get": 340,
@@ -122,6 +124,14 @@ class Authorize(Record):
     pan: str
 
 
+class Create(Record):
+    """The smallest order of the Razorpay wire."""
+
+    amount: int
+    currency: str
+    receipt: str
+
+
 class Answer:
     """An answer of a given size: the order's id, and filling."""
 
@@ -147,19 +157,22 @@ class Answer:
 
 
 class Floor:
-    """The application: three writes and two reads."""
+    """The application: four writes and two reads."""
 
     def __init__(self, path: Path, sizes: Mapping[str, int]) -> None:
         self._writer = Writer(path)
         self._reader = connect(path)
         self._decode = msgspec.json.Decoder(Authorize).decode
+        self._decode_order = msgspec.json.Decoder(Create).decode
         self._ids = itertools.count(id_at(time.time_ns() // 1000))
         self._answers = {name: Answer(size) for name, size in sizes.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         path = scope["path"]
-        if scope["method"] == "POST":
+        if path == "/v1/orders":
+            name, order = "create", await self._create(receive)
+        elif scope["method"] == "POST":
             name, order = "authorize", await self._authorize(receive)
         elif scope["method"] == "PUT":
             _, _, digits, name = path.split("/")
@@ -177,6 +190,17 @@ class Floor:
         """Finish the writes."""
         self._writer.close()
         self._reader.close()
+
+    async def _create(self, receive: Receive) -> int:
+        self._decode_order(await _body(receive))
+        order = next(self._ids)
+        await self._writer.commit(
+            (
+                (ORDERS, (order, MERCHANT, 1, CREATED)),
+                (NOTICES, (order, MERCHANT, order, "order.created")),
+            )
+        )
+        return order
 
     async def _authorize(self, receive: Receive) -> int:
         self._decode(await _body(receive))

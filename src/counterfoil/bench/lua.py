@@ -12,10 +12,8 @@ import base64
 from pathlib import Path
 from typing import Final
 
-from counterfoil.bench.calls import LOGIN, PASSWORD, Call, Uses
+from counterfoil.bench.calls import Call, Uses
 from counterfoil.core.record import Record
-
-BASIC: Final = "Basic " + base64.b64encode(f"{LOGIN}:{PASSWORD}".encode()).decode()
 
 _HEAD: Final = """\
 wrk.method = "{method}"
@@ -102,7 +100,7 @@ class Slice(Record):
 def script(call: Call, ids: Slice | None = None, collect: Path | None = None) -> str:
     """What wrk is to run: one fixed request, or one for each id; ids answered go to `collect`."""
     assert (ids is None) is (call.uses is Uses.NONE)
-    parts = [_HEAD.format(method=call.method, basic=BASIC)]
+    parts = [_HEAD.format(method=call.method, basic=basic(call))]
     if call.body is not None:
         parts.append(_BODY.format(body=quoted(call.body)))
     if ids is not None:
@@ -120,6 +118,11 @@ def script(call: Call, ids: Slice | None = None, collect: Path | None = None) ->
     if collect is not None:
         parts.append(_COLLECT.format(file=quoted(str(collect))))
     return "".join(parts) + _TAIL
+
+
+def basic(call: Call) -> str:
+    """How the call proves whose it is."""
+    return "Basic " + base64.b64encode(f"{call.login}:{call.password}".encode()).decode()
 
 
 def quoted(text: str) -> str:

@@ -17,7 +17,7 @@ from typing import Final, Self
 
 from counterfoil.bench.calls import Call
 from counterfoil.bench.load import LoadError
-from counterfoil.bench.lua import BASIC
+from counterfoil.bench.lua import basic
 
 READY: Final = "ready on http://"
 START_S: Final = 60
@@ -113,7 +113,7 @@ def floor_command(port: int, database: Path, sizes: Mapping[str, int]) -> tuple[
 def ask(base: str, call: Call, order: str = "") -> bytes:
     """The body of one answer; raises `LoadError` unless it is 200."""
     connection = http.client.HTTPConnection(base.removeprefix("http://"), timeout=START_S)
-    headers = {"Authorization": BASIC, "Content-Type": "application/json"}
+    headers = {"Authorization": basic(call), "Content-Type": "application/json"}
     try:
         connection.request(call.method, call.path.replace("{id}", order), call.body, headers)
         answer = connection.getresponse()

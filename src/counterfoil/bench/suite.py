@@ -20,7 +20,17 @@ from rich.console import Console
 
 from counterfoil.bench import figures, report
 from counterfoil.bench.callbacks import Fan, drain, fan_rate, listen_to, receive_command
-from counterfoil.bench.calls import AUTHORIZE, CALLS, CHARGE, FILTER, GET, LIST, REFUND, Call
+from counterfoil.bench.calls import (
+    AUTHORIZE,
+    CALLS,
+    CHARGE,
+    CREATE,
+    FILTER,
+    GET,
+    LIST,
+    REFUND,
+    Call,
+)
 from counterfoil.bench.cluster import free_port
 from counterfoil.bench.figures import GOAL_CONNECTIONS, Fanned, Findings, Resident, Row
 from counterfoil.bench.fill import fill_file
@@ -257,7 +267,7 @@ def sizes(base: str) -> dict[str, int]:
     answer = ask(base, AUTHORIZE)
     order = msgspec.json.decode(answer, type=Answered).orders[0].id
     found = {AUTHORIZE.name: len(answer)}
-    for call in (GET, LIST, FILTER, CHARGE, REFUND):
+    for call in (CREATE, GET, LIST, FILTER, CHARGE, REFUND):
         found[call.name] = len(ask(base, call, order))
     return found
 

@@ -36,7 +36,7 @@ MENDABLE: Final = (
 
 SERVING: Final = "serving"
 PARTS: Final = (
-    *(SERVING, "house", "merchants", "webhooks", "timers", "listen"),
+    *(SERVING, "house", "merchants", "webhooks", "timers", "listen", "signature"),
     *("rates", "proof", "sandbox", "vault", "bench"),
 )
 

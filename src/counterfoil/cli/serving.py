@@ -266,18 +266,23 @@ def credentials() -> dict[str, dict[str, str]]:
     """The demo merchant's credentials by wire."""
     return {
         "bizon": {"login": seeded.LOGIN, "password": seeded.PASSWORD},
+        "razorpay": {
+            "key_id": seeded.KEY_ID,
+            "key_secret": seeded.KEY_SECRET,
+            "webhook_secret": seeded.WEBHOOK_SECRET,
+        },
         "afterpay": {"auth_key": seeded.AUTH_KEY},
     }
 
 
 def welcome(address: str) -> str:
     """What a new user may paste first."""
-    host = address.removeprefix("http://")
-    login = f"{seeded.LOGIN}:{seeded.PASSWORD}"
+    host, login = address.removeprefix("http://"), f"{seeded.LOGIN}:{seeded.PASSWORD}"
     return f"""
 Counterfoil, seeded for a demonstration. No card is real and no money moves.
 
   Bizon    login {seeded.LOGIN}, password {seeded.PASSWORD}   (with a reserve: project_reserve)
+  Razorpay key {seeded.KEY_ID}, secret {seeded.KEY_SECRET}
   AfterPay X-Auth-Key {seeded.AUTH_KEY}
 
 Pay an order in the browser, with card 4111 1111 1111 1111 or a wallet's button:
@@ -303,6 +308,10 @@ Then, with the id it answers: charge it, refund a part, look at it.
 Make an order that a customer pays in the browser: at the address that stands behind Location.
 
   curl -si 'http://{login}@{host}/orders/create' -d '{{"amount": 9.99, "description": "A book"}}'
+
+The same merchant on the Razorpay wire:
+  curl -s -u {seeded.KEY_ID}:{seeded.KEY_SECRET} '{address}/v1/orders' \\
+    -d amount=50000 -d currency=INR -d receipt=receipt-1
 
 An order by invoice on the AfterPay wire; then capture and refund it, in full or by items.
 

@@ -303,6 +303,9 @@ async def _posted(parts: Parts, courier: HttpCourier, endpoint: Endpoint) -> Att
         now=SystemClock().now(),
         base=parts.settings.base_url,
     )
+    callback = form.callback(told)
+    if callback is None:
+        raise SettingsError(f"the wire {endpoint.wire} tells of payments only; make one to try it")
     return Attempt(
         id=number,
         merchant=endpoint.merchant,
@@ -310,5 +313,5 @@ async def _posted(parts: Parts, courier: HttpCourier, endpoint: Endpoint) -> Att
         order=number,
         sequence=1,
         event=event,
-        receipt=await courier.post(endpoint.url, form.callback(told)),
+        receipt=await courier.post(endpoint.url, callback),
     )

@@ -23,6 +23,7 @@ class Endpoint(Record):
     """An address of a merchant, the form it is told in (a wire's name, or `standard`), and of what.
 
     `events` empty: of everything its form has words for. `off`: why it is told nothing any more.
+    `facts` is what its wire keeps of it (JSON text), given back unread.
     """
 
     merchant: int
@@ -34,6 +35,7 @@ class Endpoint(Record):
     login: str | None = None
     secrets: tuple[SealedSecret, ...] = ()
     off: str | None = None
+    facts: str | None = None
 
     def wants(self, event: Event) -> bool:
         """Whether it is to be told of this."""
@@ -77,11 +79,12 @@ class Told(Record):
 
 
 class Callback(Record):
-    """What is posted."""
+    """What is posted. `then`: what follows it, post by post, once it is taken."""
 
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
     content_type: str = "application/json"
+    then: "tuple[Callback, ...]" = ()
 
 
 class Form(Protocol):
@@ -97,8 +100,8 @@ class Form(Protocol):
         """What it has words for."""
         ...
 
-    def callback(self, told: Told) -> Callback:
-        """What is posted; the same body at every attempt."""
+    def callback(self, told: Told) -> Callback | None:
+        """What is posted, the same body at every attempt; None: nothing to this endpoint."""
         ...
 
 

@@ -31,15 +31,20 @@ def timers_after(merchant: Merchant, order: Order, closed: Operation) -> tuple[T
     if merchant.charge_after_s is not None and not closed.charge_next:
         due = closed.closed + merchant.charge_after_s * SECOND_US
         found += (Timer(kind=Due.CHARGE, subject=closed.id, due=due, since=order.id),)
-    days = life_days(merchant, find(order, closed.id)[0])
-    if days:
-        due = closed.closed + days * DAY_S * SECOND_US
+    life_s = life(merchant, find(order, closed.id)[0])
+    if life_s:
+        due = closed.closed + life_s * SECOND_US
         found += (Timer(kind=Due.RELEASE, subject=closed.id, due=due, since=order.id),)
     return found
 
 
+def life(merchant: Merchant, payment: Payment) -> int:
+    """How long an authorization of the payment can be charged, in seconds; 0: for ever."""
+    return life_days(merchant, payment) * DAY_S if payment.life_s is None else payment.life_s
+
+
 def life_days(merchant: Merchant, payment: Payment) -> int:
-    """How long an authorization of the payment can be charged, in days; 0: for ever."""
+    """The same in days, where the payment itself says nothing."""
     if merchant.authorization_days is not None:
         return merchant.authorization_days
     if payment.method is not None and payment.method in LIFE_BY_METHOD_DAYS:

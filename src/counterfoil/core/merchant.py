@@ -1,5 +1,6 @@
 """Who sells, under what terms: small, seldom changed, cached by whoever reads it."""
 
+from hashlib import sha256
 from typing import Final
 
 from counterfoil.core.card import SealedSecret
@@ -17,11 +18,15 @@ class Pricing(Record):
 
 
 class Terminal(Record):
-    """The acquirer's handle for the merchant, and what the cardholder reads on the statement."""
+    """The acquirer's handle for the merchant, and what the cardholder reads on the statement.
+
+    `accounting`: the currency it settles in, where that is not the merchant's.
+    """
 
     name: str
     descriptor: str | None = None
     pricing: Pricing | None = None
+    accounting: str | None = None
     connector: str = "sandbox"
 
 
@@ -56,9 +61,15 @@ class Merchant(Record):
     settings: tuple[str, ...] = ()
     wallet_keys: SealedSecret | None = None
 
-    def terminal(self, name: str | None) -> Terminal:
-        """The terminal of that name, or the first; raises `Refused(UNKNOWN_TERMINAL)`."""
+    def terminal(self, name: str | None, currency: str | None = None) -> Terminal:
+        """The terminal of that name; without one, that which settles in the currency, or the first.
+
+        Raises `Refused(UNKNOWN_TERMINAL)`.
+        """
         if not name:
+            for each in self.terminals if currency else ():
+                if each.accounting == currency:
+                    return each
             return self.terminals[0]
         for terminal in self.terminals:
             if terminal.name == name:
@@ -67,9 +78,19 @@ class Merchant(Record):
 
 
 class Credential(Record):
-    """How a caller proves to be the merchant on one wire; the secret rests as a keyed hash."""
+    """How a caller proves to be the merchant on one wire; the secret rests as a keyed hash.
+
+    `sealed` is the secret itself, on wires where we sign with it.
+    """
 
     wire: str
     login: str
     merchant: int
     secret_hash: bytes
+    sealed: SealedSecret | None = None
+
+    @property
+    def owner(self) -> tuple[int, int]:
+        """Whose the sealed secret is: the vault opens it for no other."""
+        named = sha256(f"{self.wire}\n{self.login}".encode()).digest()
+        return self.merchant, int.from_bytes(named[:8]) >> 1

@@ -176,7 +176,9 @@ class Recurring(Record):
 class Payment(Record, dict=True, gc=True):
     """One attempt to collect an order with one instrument, and the log of what was tried.
 
-    `method` names the instrument where it is no card.
+    `method` names the instrument where it is no card, `account` the bank, UPI address or wallet.
+    `life_s`: how long its authorization may be charged, where the merchant said so. `facts`: as an
+    order's.
     """
 
     id: int
@@ -184,6 +186,9 @@ class Payment(Record, dict=True, gc=True):
     terminal: str
     descriptor: str | None = None
     method: str | None = None
+    account: str | None = None
+    life_s: int | None = None
+    facts: str | None = None
     card: Card | None = None
     secure3d: Secure3d | None = None
     authentication: Authentication | None = None
@@ -219,6 +224,7 @@ class Order(Record, dict=True, gc=True):
     """What a merchant asks a customer to pay. `version` counts the commits that made it.
 
     `told` counts the notices of it. `expires` is when it can no longer be paid, where that is so.
+    `facts` is what the wire that made it keeps of it (JSON text), given back unread.
     """
 
     merchant: int

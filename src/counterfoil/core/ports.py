@@ -1,6 +1,6 @@
 """What the engine asks of the world: Protocols for acquirer, store, vault, clock and ids.
 
-An adapter implements one of these and knows nothing of the others. `docs/extending.md` shows how.
+An adapter implements one and knows nothing of the others; `docs/extending.md` shows how.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -15,7 +15,15 @@ from counterfoil.core.change import Change, KeyUse
 from counterfoil.core.ledger import Posting
 from counterfoil.core.merchant import Credential, Merchant
 from counterfoil.core.money import Money
-from counterfoil.core.order import Kind, Operation, Order, Outcome, Part, Recurring, Secure3d
+from counterfoil.core.order import (
+    Kind,
+    Operation,
+    Order,
+    Outcome,
+    Part,
+    Recurring,
+    Secure3d,
+)
 from counterfoil.core.rates import Rate
 from counterfoil.core.record import Record
 from counterfoil.core.rules import Standing, standing
@@ -86,6 +94,7 @@ class Instruction(Record):
     final: bool = False
     method: str | None = None  # what is paid with, where that is no card
     payer: str | None = None  # and then the name of who will owe it
+    account: str | None = None  # the bank, UPI address or wallet
     card: CardData | None = None
     original: Original | None = None
     parts: tuple[Part, ...] = ()
@@ -95,10 +104,7 @@ class Instruction(Record):
     @property
     def inquiry(self) -> Inquiry:
         """The question what became of it."""
-        return Inquiry(
-            reference=self.reference, merchant=self.merchant, order=self.order, kind=self.kind,
-            amount=self.amount, terminal=self.terminal,
-        )  # fmt: skip
+        return Inquiry(**{name: getattr(self, name) for name in Inquiry.__struct_fields__})
 
 
 Receiver: TypeAlias = Callable[[Inquiry, Answer], Awaitable[None]]
@@ -143,17 +149,15 @@ class Committed(StrEnum):
 
 
 ID_MAX: Final = 2**63 - 1
-FILTERS: Final = (
-    "reference", "ip", "bin", "issuer_title", "issuer_country", "subtype", "brand", "standing"
-)  # fmt: skip
+_FILTERS: Final = "reference ip bin issuer_title issuer_country subtype brand standing"
+FILTERS: Final = tuple(_FILTERS.split())
 
 
 class Span(Record):
     """A page of a merchant's list, newest first.
 
-    Ids are instants (`core/order.py`), so `first` and `last` bound the time of creation, inclusive,
-    and `before` is the key of the page. With `after` it is the page just above that id, as one
-    pages backwards (still newest first).
+    Ids are instants (`core/order.py`): `first` and `last` bound the time of creation, inclusive;
+    `before` is the key of the page. `after`: the page just above that id (still newest first).
     """
 
     merchant: int
@@ -180,7 +184,7 @@ class OrderQuery(Span):
 
 
 class OperationQuery(Span):
-    """A page of closed operations."""
+    """A page of operations; those without an answer only where `outcomes` names them."""
 
     kinds: tuple[Kind, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
@@ -196,8 +200,7 @@ class Listed(Record):
 class Evidence(Record):
     """What rests about one order, as it rests: for `counterfoil verify`, which derives it anew.
 
-    `merchant` and `id` are the key it rests under. `columns` are what stands beside each of the
-    `operations`: its id, kind and outcome.
+    `merchant`, `id`: its key. `columns`: id, kind, outcome beside each of the `operations`.
     """
 
     merchant: int
@@ -249,7 +252,7 @@ class Store(Timekeeper, Outbox, Protocol):
         ...
 
     async def operations(self, query: OperationQuery) -> Sequence[Listed]:
-        """A page of closed operations."""
+        """A page of operations."""
         ...
 
     async def pending(
@@ -388,10 +391,7 @@ class Clock(Protocol):
 
 
 class Ids(Protocol):
-    """Numbers that sort by time and never repeat, not even between merchants.
-
-    What they say of time is in `core/order.py` (`id_at`, `instant_of`).
-    """
+    """Numbers that sort by time and never repeat, not even between merchants."""
 
     def next(self) -> int:
         """An id at a later instant than every id this process gave before."""

@@ -18,6 +18,7 @@ class Due(StrEnum):
     EXPIRE = "expire"  # an order's page session is over; subject: the order
     CHARGE = "charge"  # an automatic charge after a delay; subject: the authorization
     RELEASE = "release"  # an authorization has lived its life; subject: the authorization
+    ABANDON = "abandon"  # a payment's customer has had his time; subject: the payment
     RESOLVE = "resolve"  # an operation has no answer; subject: the operation, lane: none
     GIVE_BACK = "give_back"  # it was approved after all, when nobody counted on it; as RESOLVE
     DELIVER = "deliver"  # notices wait for an endpoint; subject: the order, lane: the endpoint
@@ -28,7 +29,7 @@ class Timer(Record):
     """Something to do at an instant (microseconds since 1970 UTC).
 
     `lane`: timers of one lane wait for one address, and for no other. `since`: the first thing that
-    is to be done (a notice's sequence, or the order of an operation).
+    is to be done (a notice's sequence, or the order of an operation or payment).
     """
 
     kind: Due

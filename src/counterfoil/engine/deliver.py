@@ -56,7 +56,7 @@ async def deliver(desk: Desk, errand: Errand) -> Worked:
         return Worked(Settled(errand=errand, since=after))
     attempt = await post(desk, endpoint, wanted[0])
     worked = await _worked(desk, endpoint, errand, attempt)
-    if not attempt.receipt.delivered:
+    if attempt is not None and not attempt.receipt.delivered:
         return worked
     settled = replace(worked.settled, since=wanted[0].sequence + 1)
     if len(wanted) > 1:
@@ -75,8 +75,11 @@ async def resend(desk: Desk, errand: Errand) -> Worked:
     return await _worked(desk, endpoint, errand, attempt)
 
 
-async def post(desk: Desk, endpoint: Endpoint, notice: Notice) -> Attempt:
-    """Post one notice to one endpoint, now."""
+async def post(desk: Desk, endpoint: Endpoint, notice: Notice) -> Attempt | None:
+    """Post one notice to one endpoint, now; None: its form has nothing to say of it there.
+
+    What follows a callback is posted when that was taken; the attempt is the last post's.
+    """
     await desk.turn()
     form = desk.audience.forms[endpoint.wire]
     order = await desk.store.load(endpoint.merchant, notice.order)
@@ -92,8 +95,15 @@ async def post(desk: Desk, endpoint: Endpoint, notice: Notice) -> Attempt:
         now=desk.wall.now(),
         base=desk.base,
     )
+    callback = form.callback(told)
+    if callback is None:
+        return None
     number = desk.ids.next()
-    receipt = await desk.courier.post(endpoint.url, form.callback(told))
+    receipt = await desk.courier.post(endpoint.url, callback)
+    for following in callback.then if receipt.delivered else ():
+        receipt = await desk.courier.post(endpoint.url, following)
+        if not receipt.delivered:
+            break
     return Attempt(
         id=number,
         merchant=endpoint.merchant,
@@ -112,8 +122,12 @@ async def _endpoint(desk: Desk, errand: Errand) -> Endpoint | None:
     return None
 
 
-async def _worked(desk: Desk, endpoint: Endpoint, errand: Errand, attempt: Attempt) -> Worked:
+async def _worked(
+    desk: Desk, endpoint: Endpoint, errand: Errand, attempt: Attempt | None
+) -> Worked:
     """What is to become of the timer after an attempt."""
+    if attempt is None:
+        return Worked(Settled(errand=errand))
     receipt = attempt.receipt
     if receipt.delivered:
         return Worked(Settled(errand=errand), (attempt,))

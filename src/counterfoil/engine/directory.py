@@ -35,12 +35,9 @@ class Directory:
 
     async def recognise(self, wire: str, login: str, secret: str) -> Merchant | None:
         """The merchant whose login and secret these are on that wire, or None."""
-        if len(login) > LOGIN_MAX:
+        entry = await self._entry(wire, login)
+        if entry is None:
             return None
-        now = self._clock.now()
-        entry = self._known.get((wire, login))
-        if entry is None or not 0 <= now - entry.looked_up < FRESH_US:
-            entry = await self._look_up(wire, login, now)
         if entry.secret is not None and entry.secret == Secret(secret):
             return entry.merchant
         offered = self._vault.hash_secret(secret)
@@ -49,6 +46,28 @@ class Directory:
             return None
         self._known[wire, login] = entry._replace(secret=Secret(secret))
         return entry.merchant
+
+    async def holder(self, wire: str, login: str) -> Merchant | None:
+        """The merchant of a login that is public on its wire, or None."""
+        entry = await self._entry(wire, login)
+        return None if entry is None else entry.merchant
+
+    async def signer(self, wire: str, login: str) -> Secret | None:
+        """The secret of a login that we sign with, or None."""
+        entry = await self._entry(wire, login)
+        known = entry.credential if entry else None
+        if known is None or known.sealed is None:
+            return None
+        return self._vault.open_secret(known.owner, known.sealed)
+
+    async def _entry(self, wire: str, login: str) -> "Entry | None":
+        if len(login) > LOGIN_MAX:
+            return None
+        now = self._clock.now()
+        entry = self._known.get((wire, login))
+        if entry is None or not 0 <= now - entry.looked_up < FRESH_US:
+            return await self._look_up(wire, login, now)
+        return entry
 
     async def _look_up(self, wire: str, login: str, now: int) -> "Entry":
         credential = await self._store.credential(wire, login)

@@ -30,13 +30,15 @@ class Done(Record):
     """The order after a request, and the last operation it asked for (still pending: no answer).
 
     `operations` are all it asked for, where that may be several. `begun` is what began with the end
-    of the last and is yet to be sent.
+    of the last and is yet to be sent. `at`: it was done at that instant, and the order is shown as
+    of then.
     """
 
     order: Order
     operation: Operation | None = None
     operations: tuple[Operation, ...] = ()
     begun: Operation | None = None
+    at: int | None = None
 
 
 class KeyTakenError(Exception):

@@ -27,6 +27,7 @@ def instruct(order: Order, operation: Operation, card: CardData | None = None) -
         final=operation.released > 0,
         method=payment.method,
         payer=order.client.name if payment.method and order.client else None,
+        account=payment.account,
         card=card,
         original=original(order, operation),
         parts=operation.parts,

@@ -331,7 +331,7 @@ class Orders(Repeats):
         parent: int | None = None,
         relation: Relation | None = None,
     ) -> Order:
-        terminal = merchant.terminal(draft.terminal)
+        terminal = merchant.terminal(draft.terminal, draft.amount.currency)
         order = self.engine.ids.next()
         payment = Payment(
             id=self.engine.ids.next(),

@@ -197,7 +197,8 @@ class Engine:
     ) -> Answer:
         payment, _ = rules.find(order, operation.id)
         acquirer = self.acquirer(merchant, payment.terminal)
-        if card is None and Capability.NEEDS_CARD in acquirer.supports:
+        wanted = operation.kind is Kind.AUTHORIZE or Capability.NEEDS_CARD in acquirer.supports
+        if card is None and wanted:
             card = await self.card_of(payment, order.merchant)
         return await self.ask(acquirer, instruct(order, operation, card))
 
@@ -233,9 +234,8 @@ class Engine:
         What is to be charged once approved begins in the same commit, whoever brought the answer.
         """
         final = not merchant.multiple_charges
-        terms = None
-        if rules.find(order, operation)[1].charge_next:
-            terms = await self.terms(merchant, order)
+        payment, asked = rules.find(order, operation)
+        terms = await self.terms(merchant, order) if asked.charge_next else None
 
         def decide(order: Order) -> Change | None:
             finished = rules.finish(order, operation, answer, stamp=instant_of(self.ids.next()))
@@ -245,7 +245,7 @@ class Engine:
             timers = timers_after(merchant, after, closed)
             if terms is None or closed.outcome is not Outcome.APPROVED:
                 return replace(change(after, closed=(closed,)), timers=timers)
-            following = Command(kind=Kind.CHARGE, final=final, key=closed.key)
+            following = Command(kind=Kind.CHARGE, payment=payment.id, final=final, key=closed.key)
             try:
                 then, born = rules.begin(after, following, stamp=self.ids.next(), terms=terms)
             except Refused:  # it stays authorized, and may be charged when it can be
@@ -310,7 +310,8 @@ class Engine:
     async def terms(self, merchant: Merchant, order: Order) -> Terms:
         """Pricing and exchange rate in force now."""
         terminal = merchant.terminal(order.payments[-1].terminal if order.payments else None)
-        home, currency = merchant.accounting_currency, order.amount.currency
+        home = terminal.accounting or merchant.accounting_currency
+        currency = order.amount.currency
         rate = None
         if currency != home:
             day = self.clock.today().date().isoformat()

@@ -65,10 +65,9 @@ class Repeats:
             order = await store.load(merchant.id, use.order)
             mine = [each for each in order.operations if each.key == once.key]
             if all(each.outcome is not Outcome.PENDING for each in mine):
-                ends = [each.closed for each in mine if each.closed]
-                then = as_of(order, max(ends, default=use.used))
-                last = mine[-1] if mine else None
-                return Done(order=then, operation=last, operations=tuple(mine))
+                at = max((each.closed for each in mine if each.closed), default=use.used)
+                last, then = mine[-1] if mine else None, as_of(order, at)
+                return Done(order=then, operation=last, operations=tuple(mine), at=at)
             first = self._running.get((merchant.id, once.key))
             if first is not None and first is not waiting:
                 await asyncio.wait([first], timeout=limits.replay_poll_ms / 1000)

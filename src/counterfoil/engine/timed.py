@@ -4,11 +4,13 @@ Each may run twice or late: it looks at the order as it is, and does only what s
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
 from counterfoil.core import rules
 from counterfoil.core.change import Change, change, rejected
+from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Kind, Operation, Order, Outcome
@@ -17,7 +19,9 @@ from counterfoil.core.rules import Command
 from counterfoil.core.schedule import Schedule
 from counterfoil.core.timers import Due, Errand, Settled
 from counterfoil.engine import awaiting, pump
+from counterfoil.engine.collect import Collection
 from counterfoil.engine.deliver import Desk, deliver, resend
+from counterfoil.engine.orders import Orders
 from counterfoil.engine.perform import Engine
 from counterfoil.engine.pump import NotYetError, Worked
 from counterfoil.engine.resolve import settle
@@ -47,6 +51,7 @@ def kinds(engine: Engine, desk: Desk) -> Mapping[Due, pump.Kind]:
         Due.EXPIRE:  pump.Kind(partial(expire, engine),  TRYING),
         Due.CHARGE:  pump.Kind(partial(charge, engine),  TRYING),
         Due.RELEASE: pump.Kind(partial(release, engine), TRYING),
+        Due.ABANDON: pump.Kind(partial(abandon, engine), TRYING),
         Due.RESOLVE: pump.Kind(partial(seek, engine),    ASKING),
         Due.GIVE_BACK: pump.Kind(partial(give_back, engine), ASKING),
         Due.DELIVER: pump.Kind(partial(deliver, desk),   TRYING),
@@ -96,6 +101,15 @@ async def release(engine: Engine, errand: Errand) -> Worked:
         return Command(kind=Kind.REVERSE, payment=payment.id)
 
     return await _act(engine, errand, errand.timer.since, choose)
+
+
+async def abandon(engine: Engine, errand: Errand) -> Worked:
+    """End an attempt whose customer never came, unless it was tried."""
+    merchant = await _merchant(engine, errand)
+    order, payment = errand.timer.since, errand.timer.subject
+    with suppress(Refused):  # it was tried: there is nothing to end
+        await Collection(Orders(engine)).fail(merchant, order, payment, Decline.RESPONSE_TOO_LATE)
+    return Worked(Settled(errand=errand))
 
 
 async def seek(engine: Engine, errand: Errand) -> Worked:

@@ -74,11 +74,7 @@ def operations(connection: apsw.Connection, query: OperationQuery) -> list[Liste
 
 def operation_filters(query: OperationQuery) -> Filters | None:
     """The filters that are set, the most telling first; None where nothing can match."""
-    outcomes = tuple(each for each in query.outcomes if each in CLOSED) or (
-        () if query.outcomes else CLOSED
-    )
-    if not outcomes:
-        return None
+    outcomes = query.outcomes or CLOSED
     filters: Filters = [("outcome", outcomes)]
     if query.kinds:
         rare = bool(query.outcomes) and Outcome.APPROVED not in outcomes

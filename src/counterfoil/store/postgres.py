@@ -222,8 +222,7 @@ class PostgresStore(ErrandStore):
         return await self._all(queries.credentials_of(), rows.read_credential, merchant=merchant)
 
     async def save_credential(self, credential: Credential) -> None:
-        own = (credential.wire, credential.login, credential.merchant, credential.secret_hash)
-        await self._put(t.credentials, [own])
+        await self._put(t.credentials, [rows.credential_row(credential)])
 
     async def rate(self, source: str, target: str, day: str) -> Rate | None:
         pair = {"source": source, "target": target}

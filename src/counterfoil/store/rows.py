@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from counterfoil.core.callbacks import Attempt, Endpoint, Receipt
-from counterfoil.core.card import SealedCard
+from counterfoil.core.card import SealedCard, SealedSecret
 from counterfoil.core.change import Change, KeyUse
 from counterfoil.core.events import Event, Notice
 from counterfoil.core.ledger import Account, Posting
@@ -29,6 +29,7 @@ _order: Final = msgspec.json.Decoder(Order).decode
 _operation: Final = msgspec.json.Decoder(Operation).decode
 _endpoint: Final = msgspec.json.Decoder(Endpoint).decode
 _receipt: Final = msgspec.json.Decoder(Receipt).decode
+_sealed: Final = msgspec.json.Decoder(SealedSecret).decode
 _merchant: Final = msgspec.json.Decoder(Merchant).decode
 
 
@@ -183,10 +184,22 @@ def read_merchant(row: Sequence[Any]) -> Merchant:
     return _merchant(row[-1])
 
 
+def credential_row(known: Credential) -> Row:
+    """A row of credentials."""
+    sealed = body(known.sealed) if known.sealed else None
+    return (known.wire, known.login, known.merchant, known.secret_hash, sealed)
+
+
 def read_credential(row: Sequence[Any]) -> Credential:
     """A row of credentials."""
-    wire, login, merchant, secret_hash = row
-    return Credential(wire=wire, login=login, merchant=merchant, secret_hash=secret_hash)
+    wire, login, merchant, secret_hash, sealed = row
+    return Credential(
+        wire=wire,
+        login=login,
+        merchant=merchant,
+        secret_hash=secret_hash,
+        sealed=_sealed(sealed) if sealed else None,
+    )
 
 
 def read_rate(row: Sequence[Any]) -> Rate:

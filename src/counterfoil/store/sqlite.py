@@ -203,8 +203,7 @@ class SqliteStore(timed.TimedStore):
         return [rows.read_credential(row) for row in found]
 
     async def save_credential(self, credential: Credential) -> None:
-        row = (credential.wire, credential.login, credential.merchant, credential.secret_hash)
-        await self._put(t.credentials, [row])
+        await self._put(t.credentials, [rows.credential_row(credential)])
 
     async def rate(self, source: str, target: str, day: str) -> Rate | None:
         row = self._one(queries.rate(), source=source, target=target, day=day, limit=1)

@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from counterfoil.core.ports import FILTERS
 
-HEAD: Final = "0003"  # the migration that makes this schema; a test holds the two together
+HEAD: Final = "0004"  # the migration that makes this schema; a test holds the two together
 metadata: Final = MetaData()
 
 merchants: Final = Table(
@@ -46,6 +46,7 @@ credentials: Final = Table(
     Column("login", String(200), primary_key=True),
     Column("merchant_id", BigInteger, nullable=False),
     Column("secret_hash", LargeBinary, nullable=False),
+    Column("sealed", Text),
     Index("credentials_merchant", "merchant_id"),
 )
 

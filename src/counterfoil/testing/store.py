@@ -6,6 +6,7 @@ to tests as plain attributes.
 """
 
 from collections.abc import AsyncIterator, Sequence
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -27,6 +28,8 @@ from counterfoil.core.ports import (
 )
 from counterfoil.core.rates import Rate
 from counterfoil.testing.timed import TimedMemory
+
+CLOSED: Final = (Outcome.APPROVED, Outcome.DECLINED, Outcome.FAILED)
 
 
 class MemoryStore(TimedMemory):
@@ -108,16 +111,15 @@ class MemoryStore(TimedMemory):
         return found[: query.limit] if query.after is None else found[-query.limit :]
 
     async def operations(self, query: OperationQuery) -> Sequence[Listed]:
-        """A page of closed operations, newest first."""
+        """A page of operations, newest first."""
         found = [
             listed
             for listed in self._of(query.merchant)
-            if listed.operation.outcome is not Outcome.PENDING
-            and query.first <= listed.operation.id <= query.last
+            if query.first <= listed.operation.id <= query.last
             and listed.operation.id < query.before
             and (query.after is None or listed.operation.id > query.after)
             and among(listed.operation.kind, query.kinds)
-            and among(listed.operation.outcome, query.outcomes)
+            and among(listed.operation.outcome, query.outcomes or CLOSED)
         ]
         found.reverse()
         return found[: query.limit] if query.after is None else found[-query.limit :]

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from counterfoil.core.callbacks import Endpoint
 from counterfoil.core.card import SealedCard, SealedSecret
-from counterfoil.core.merchant import Merchant
+from counterfoil.core.merchant import Credential, Merchant
 from counterfoil.core.ports import DataKey, Store
 from counterfoil.core.record import Record
 from counterfoil.vault.master import MasterKey
@@ -55,6 +55,8 @@ async def rotate(
         for endpoint in await store.endpoints(merchant.id):
             await _reseal_secrets(store, ring, endpoint)
         await _reseal_wallet_keys(store, ring, merchant)
+        for credential in await store.credentials(merchant.id):
+            await _reseal_own(store, ring, credential)
 
 
 async def rotate_master(store: Store, old: MasterKey, new: MasterKey) -> int:
@@ -121,3 +123,10 @@ async def _reseal_wallet_keys(store: Store, ring: KeyRing, merchant: Merchant) -
 def _again(ring: KeyRing, owner: tuple[int, int], secret: SealedSecret) -> SealedSecret:
     sealed = ring.seal_secret(owner, ring.open_secret(owner, secret), secret.since)
     return replace(sealed, until=secret.until)
+
+
+async def _reseal_own(store: Store, ring: KeyRing, credential: Credential) -> None:
+    sealed = credential.sealed
+    if sealed is not None and sealed.key != ring.sealing_key:
+        fresh = _again(ring, credential.owner, sealed)
+        await store.save_credential(replace(credential, sealed=fresh))

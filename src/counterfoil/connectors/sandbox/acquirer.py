@@ -18,10 +18,12 @@ from counterfoil.connectors.sandbox.table import (
     BY_NAME,
     DEFAULT,
     MISBEHAVIOURS,
+    REFUSED_UPI,
+    REFUSING_VPA,
     Row,
     customer_row,
 )
-from counterfoil.core.answers import Answer, Approved, Declined
+from counterfoil.core.answers import Answer, Approved, Declined, Unknown
 from counterfoil.core.declines import BY_CODE, REASONS, Decline
 from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Outcome
@@ -30,6 +32,8 @@ from counterfoil.core.ports import Capability, Inquiry, Instruction, Receiver
 NAME: Final = "sandbox"
 AUTH_CODE: Final = "AUTH12"  # the documented example of the Bizon wire
 LATE_MS: Final = 30_000  # longer than any time limit that a caller waits
+UPI: Final = "upi"
+UPI_MS: Final = 1_500  # a payer looks at his telephone; the documents say some two seconds
 MS_PER_S: Final = 1000
 SUPPORTS: Final = frozenset(Capability) - {Capability.NEEDS_CARD}
 CLEARED: Final = frozenset({Kind.CHARGE, Kind.REFUND})  # what has an ARN
@@ -39,10 +43,13 @@ SAME_TRANSACTION: Final = frozenset({Kind.CHARGE, Kind.REVERSE})  # what keeps i
 class Sandbox:
     """An `Acquirer` in this process; `book` is what tests compare with ours."""
 
-    def __init__(self, book: Book, *, latency_ms: int = 0, late_ms: int = LATE_MS) -> None:
+    def __init__(
+        self, book: Book, *, latency_ms: int = 0, late_ms: int = LATE_MS, upi_ms: int = UPI_MS
+    ) -> None:
         self.book = book
         self._latency_ms = latency_ms
         self._late_ms = late_ms
+        self._upi_ms = upi_ms
         self._receive: Receiver | None = None
         self._coming: set[asyncio.Task[None]] = set()
 
@@ -67,6 +74,9 @@ class Sandbox:
         entry = _entry(instruction, row, behaviour)
         standing = self.book.write(entry)
         answer = _answer(standing)
+        if standing is entry and _asks_payer(instruction):
+            self._answer_in(self._upi_ms, instruction, answer)
+            return Unknown(why="the payer is asked")
         if standing is entry and behaviour in MISBEHAVIOURS:
             await self._misbehave(behaviour, instruction, answer)
         if self._latency_ms:
@@ -93,6 +103,8 @@ class Sandbox:
     def _row(self, instruction: Instruction) -> Row:
         if instruction.card is not None:
             return BY_CARD.get(instruction.card.pan.reveal(), DEFAULT)
+        if instruction.account == REFUSING_VPA:
+            return REFUSED_UPI
         if instruction.original is not None:
             script = self.book.script(instruction.original.reference)
             if script is not None:
@@ -108,13 +120,14 @@ class Sandbox:
         if behaviour is Behaviour.TIMEOUT_AFTER:
             await _never()
         late = behaviour is Behaviour.LATE
-        coming = asyncio.create_task(
-            self._tell(instruction, answer, self._late_ms if late else self._latency_ms)
-        )
-        self._coming.add(coming)
-        coming.add_done_callback(self._coming.discard)
+        self._answer_in(self._late_ms if late else self._latency_ms, instruction, answer)
         if late:
             await _never()
+
+    def _answer_in(self, delay_ms: int, instruction: Instruction, answer: Answer) -> None:
+        coming = asyncio.create_task(self._tell(instruction, answer, delay_ms))
+        self._coming.add(coming)
+        coming.add_done_callback(self._coming.discard)
 
     async def _tell(self, instruction: Instruction, answer: Answer, delay_ms: int) -> None:
         await asyncio.sleep(delay_ms / MS_PER_S)
@@ -125,16 +138,24 @@ class Sandbox:
 def open_sandbox(place: Place) -> Sandbox:
     """The test bank, its book in `<stem>.sandbox.jsonl`.
 
-    Options: `latency_ms`, `late_ms`, and `alone` where no other process serves the same database.
-    Raises `ConnectorError` for other options, `OSError` or `BookError` for the file.
+    Options: `latency_ms`, `late_ms`, `upi_ms`, and `alone` where no other process serves the same
+    database. Raises `ConnectorError` for other options, `OSError` or `BookError` for the file.
     """
-    options = settings(place, ("latency_ms", "late_ms", "alone"))
+    options = settings(place, ("latency_ms", "late_ms", "upi_ms", "alone"))
     latency_ms = whole_number(options, "latency_ms", 0)
     late_ms = whole_number(options, "late_ms", LATE_MS)
     path = None if place.folder is None else place.folder / f"{place.stem}.{NAME}.jsonl"
     return Sandbox(
-        open_book(path, alone="alone" in options), latency_ms=latency_ms, late_ms=late_ms
+        open_book(path, alone="alone" in options),
+        latency_ms=latency_ms,
+        late_ms=late_ms,
+        upi_ms=whole_number(options, "upi_ms", UPI_MS),
     )
+
+
+def _asks_payer(instruction: Instruction) -> bool:
+    """Whether a person has to agree on a telephone before the bank can say anything."""
+    return instruction.method == UPI and instruction.kind is Kind.AUTHORIZE
 
 
 def _owed(instruction: Instruction) -> Money:

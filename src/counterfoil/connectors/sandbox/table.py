@@ -38,6 +38,8 @@ BASE_36: Final = 36  # A is 10, Z is 35
 WITH_CARD: Final = frozenset({Kind.AUTHORIZE, Kind.CREDIT})
 EVERY_WIRE: Final[frozenset[str]] = frozenset()
 BIZON: Final = frozenset({"bizon"})
+RAZORPAY: Final = frozenset({"razorpay"})
+REFUSING_VPA: Final = "failure@razorpay"
 
 BEHAVIOUR_DIGITS: Final[Mapping[Behaviour, int]] = {
     Behaviour.DECLINE: 0,
@@ -152,12 +154,14 @@ def _demo(
     card: str,
     decline: Decline | None = None,
     authentication: Authentication = Authentication.CHALLENGE,
+    *,
+    wires: frozenset[str] = BIZON,
 ) -> Row:
     return Row(
         card=card,
         behaviour=Behaviour.DECLINE if decline else Behaviour.APPROVE,
         on=WITH_CARD,
-        wires=BIZON,
+        wires=wires,
         decline=decline,
         authentication=authentication,
     )
@@ -183,6 +187,30 @@ def _behaving(behaviour: Behaviour, on: Kind) -> Row:
 
 
 MISBEHAVIOURS: Final = tuple(each for each in BEHAVIOUR_DIGITS if each is not Behaviour.DECLINE)
+# Source: the Razorpay documentation, "Test Card Details" and "Error Scenario Test Cards".
+INDIAN: Final[tuple[tuple[str, Decline | None], ...]] = (
+    ("4100280000001007", None),
+    ("5500670000001002", None),
+    ("6527658900001005", None),
+    ("36082800091007", None),
+    ("340256000401007", None),
+    ("4100280000090000", Decline.RESPONSE_TOO_LATE),
+    ("4100280000080001", Decline.INSUFFICIENT_FUNDS),
+    ("4100280000070002", Decline.CUSTOMER_CANCELLATION),
+    ("4100280000060003", Decline.DO_NOT_HONOR),
+    ("4100280000050004", Decline.DO_NOT_HONOR),
+    ("4100280000040005", Decline.DO_NOT_HONOR),
+    ("4100280000030006", Decline.NOT_PERMITTED_TO_CARDHOLDER),
+    ("4100280000020007", Decline.SYSTEM_MALFUNCTION),
+    ("4100280000010008", Decline.INVALID_CARD_NUMBER),
+    ("4100280000000009", Decline.CARD_AUTHENTICATION_FAILED),
+)
+REFUSED_UPI: Final = Row(
+    card=None,
+    behaviour=Behaviour.DECLINE,
+    on=frozenset({Kind.AUTHORIZE}),
+    decline=Decline.DO_NOT_HONOR,
+)
 # Who pays by invoice has no card: the first word of the name says what the risk check answers. Any
 # row's name does what that row does. Source: AfterPay's sandbox, specification section 5.3.
 CUSTOMERS: Final[Mapping[str, Decline]] = {
@@ -202,6 +230,7 @@ ROWS: Final[tuple[Row, ...]] = (
     _demo("4000000000009995", Decline.INSUFFICIENT_FUNDS),
     _demo("4100000000000019", Decline.SUSPECTED_FRAUD),
     _demo("4000000000000119", Decline.SYSTEM_MALFUNCTION),
+    *(_demo(card, decline, wires=RAZORPAY) for card, decline in INDIAN),
     *(_behaving(behaviour, kind) for behaviour in MISBEHAVIOURS for kind in KIND_DIGITS),
     *(_declining(decline, kind) for decline in BY_CODE.values() for kind in KIND_DIGITS),
     DEFAULT,

@@ -82,7 +82,7 @@ def commands(app: App, path: str = "") -> Iterator[str]:
 
 
 def test_every_command_is_described() -> None:
-    app = import_module("counterfoil.cli").app
+    app = import_module("counterfoil.cli").commands()
     assert isinstance(app, App)
     page = read(DOCS / "commands.md")
     for command in commands(app):

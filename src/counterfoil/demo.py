@@ -34,7 +34,12 @@ MERCHANTS: Final = (
         terminals=(TERMINAL,),
     ),
 )
-CREDENTIALS: Final = (("bizon", LOGIN, 1), ("bizon", "project_reserve", 2))
+AUTH_KEY: Final = f"{LOGIN}.{PASSWORD}"  # AfterPay: login and secret in one text
+CREDENTIALS: Final = (
+    ("bizon", LOGIN, 1),
+    ("bizon", "project_reserve", 2),
+    ("afterpay", LOGIN, 1),
+)
 RATES: Final = (
     ("RUB", "75.132109"),
     ("UAH", "31.562887"),

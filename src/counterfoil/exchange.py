@@ -6,7 +6,7 @@ so the wires use these few (measured in the decision record "the path from socke
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final, Generic, NamedTuple, TypeVar
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from starlette.types import Receive, Scope
 
@@ -40,10 +40,22 @@ class Exchange:
         return None if value is None else value.decode("latin-1")
 
     @property
+    def parts(self) -> list[str]:
+        """The parts of the path, each decoded by itself: one may hold a slash."""
+        raw: bytes = self._scope.get("raw_path") or self.path.encode()
+        sent = raw.partition(b"?")[0].decode("latin-1")
+        return [unquote(part) for part in sent.split("/")[1:]]
+
+    @property
+    def raw_query(self) -> str:
+        """The query string as it was sent."""
+        raw: bytes = self._scope["query_string"]
+        return raw.decode("utf-8", "replace")
+
+    @property
     def query(self) -> dict[str, str]:
         """The query string's parameters; of repeated ones the last."""
-        raw: bytes = self._scope["query_string"]
-        text = raw.decode("utf-8", "replace")
+        text = self.raw_query
         return dict(parse_qsl(text, keep_blank_values=True)) if text else {}
 
     @property
@@ -136,8 +148,12 @@ class Routes(Generic[Found]):
         plain = self._plain.get((method, path))
         if plain is not None:
             return plain, ""
+        return self.find_parts(method, path.split("/")[1:])
+
+    def find_parts(self, method: str, parts: Iterable[str]) -> tuple[Found, str]:
+        """The same, by the parts of the path."""
         node, free = self._root, ""
-        for part in path.split("/")[1:]:
+        for part in parts:
             step = node.parts.get(part)
             if step is None:
                 if node.free is None or not part:

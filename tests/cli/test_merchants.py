@@ -9,7 +9,10 @@ from tests.cli.conftest import Run, left_in
 from tests.e2e.client import Answer, Client, payment
 from tests.e2e.server import Server
 
-KEYS = {"bizon": {"login": "project", "password": "password"}}
+KEYS = {
+    "bizon": {"login": "project", "password": "password"},
+    "afterpay": {"auth_key": "project.password"},
+}
 
 
 def ask_once(server: Server, credentials: tuple[str, str]) -> Answer:
@@ -23,7 +26,10 @@ def ask_once(server: Server, credentials: tuple[str, str]) -> Answer:
 def test_keys_have_the_form_that_programs_rely_on(seeded: Run) -> None:
     assert seeded("keys", "--json").json == KEYS
     plain = seeded("keys")
-    assert (plain.status, plain.out) == (0, "bizon\tlogin\tproject\nbizon\tpassword\tpassword\n")
+    assert (plain.status, plain.out) == (
+        0,
+        "bizon\tlogin\tproject\nbizon\tpassword\tpassword\nafterpay\tauth_key\tproject.password\n",
+    )
 
 
 def test_there_are_no_keys_before_the_demo(run: Run) -> None:

@@ -73,7 +73,10 @@ def test_the_program_runs_as_a_process(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/gateway.db"
     assert program("demo", "--database", url).status == 0
     keys = program("keys", "--json", database=url)
-    assert json.decode(keys.out) == {"bizon": {"login": "project", "password": "password"}}
+    assert json.decode(keys.out) == {
+        "bizon": {"login": "project", "password": "password"},
+        "afterpay": {"auth_key": "project.password"},
+    }
     assert program("--version").out.strip()
 
 

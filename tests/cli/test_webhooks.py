@@ -93,7 +93,7 @@ def test_a_secret_is_read_from_standard_input(webhooks: Run, database: Path) -> 
         (("ftp://shop.example/",), "bad url: scheme"),
         (("https://a:b@shop.example/",), "user info"),
         (("https://169.254.169.254/",), "refused address: metadata"),
-        ((HOOK, "--wire", "telex"), "'telex' is none of: bizon"),
+        ((HOOK, "--wire", "telex"), "'telex' is none of: afterpay, bizon"),
         ((HOOK, "--event", "order.eaten"), "'order.eaten' is none of: charge.failed"),
         ((HOOK, "--wire", "bizon", "--event", "order.created"), "'order.created' is none of"),
         ((HOOK, "--secret", "short"), "a secret is whsec_"),

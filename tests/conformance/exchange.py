@@ -108,7 +108,10 @@ def shared(path: Path) -> Shared:
 
 
 def calendar(now: datetime) -> Names:
-    """Names that depend on the day: a card's year to come, this month, the days around."""
+    """Names that depend on the day: a card's year to come, this month, the days around.
+
+    `serial` tells scenes apart that are played on one gateway.
+    """
     day = timedelta(days=1)
     year = now.year + 3
     return {
@@ -119,6 +122,7 @@ def calendar(now: datetime) -> Names:
         "yesterday": f"{now - day:%Y-%m-%d}",
         "today": f"{now:%Y-%m-%d}",
         "tomorrow": f"{now + day:%Y-%m-%d}",
+        "serial": "1",
     }
 
 
@@ -279,8 +283,7 @@ def _bytes(wanted: bytes, raw: bytes) -> list[str]:
 
 def canonical(value: object) -> bytes:
     """The value as compact JSON with sorted keys, in UTF-8."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=str)
-    return text.encode()
+    return msgspec.json.Encoder(decimal_format="number", order="sorted").encode(value)
 
 
 def match(expected: object, actual: object, place: str, bound: Names, kinds: Kinds) -> list[str]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from counterfoil.connectors import Behaviour, Place
 from counterfoil.connectors.sandbox.acquirer import Sandbox, open_sandbox
@@ -14,9 +15,9 @@ from counterfoil.connectors.sandbox.numbers import arn, rrn, trace_id
 from counterfoil.connectors.sandbox.table import card_doing, card_for
 from counterfoil.core.answers import Answer, Approved, Declined
 from counterfoil.core.card import Cvv, Pan, describe, luhn
-from counterfoil.core.declines import BY_CODE, Decline
+from counterfoil.core.declines import BY_CODE, REASONS, Decline
 from counterfoil.core.money import Money
-from counterfoil.core.order import Kind, Outcome, id_at
+from counterfoil.core.order import Kind, Outcome, Secure3d, id_at
 from counterfoil.core.ports import CardData, Inquiry, Instruction, Original
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -212,3 +213,55 @@ def test_a_book_in_a_folder_is_named_by_its_stem(tmp_path: Path) -> None:
 
     run(act, Place(folder=tmp_path / "new", stem="shop"))
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["shop.sandbox.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("name", "minor", "code"),
+    [
+        ("Ada Lovelace", 999, None),
+        ("", 999, None),
+        ("Reject Me", 999, "05"),
+        ("Underage", 999, "57"),
+        ("ChargebackPresent Doe", 999, "59"),
+        ("StrongCustomerAuthentication Doe", 999, "1A"),
+        ("9 Doe", 900, None),
+        ("9 Doe", 901, "61"),
+        ("1234567890 Doe", 999, None),
+        ("authorize.51 Doe", 999, "51"),
+        ("charge.05 Doe", 999, None),
+    ],
+)
+def test_a_customer_without_a_card_is_known_by_the_first_name(
+    name: str, minor: int, code: str | None
+) -> None:
+    async def act(bank: Sandbox) -> None:
+        who = replace(asked(1), method="invoice", payer=name)
+        who = replace(who, amount=Money(minor=minor, currency="EUR"))
+        answer = await bank.send(who)
+        said = REASONS[answer.decline].code if isinstance(answer, Declined) else None
+        assert said == code
+        if name.startswith("Strong"):
+            proved = replace(who, reference=FIRST + 2, secure3d=Secure3d(reason="login"))
+            assert isinstance(await bank.send(proved), Approved)
+
+    run(act)
+
+
+def test_what_such_a_customer_does_later() -> None:
+    async def act(bank: Sandbox) -> None:
+        who = replace(asked(1), method="invoice", payer="charge.05 Doe")
+        await bank.send(who)
+        answer = await bank.send(asked(2, kind=Kind.CHARGE, original=1))
+        assert isinstance(answer, Declined)
+
+    run(act)
+
+
+def test_a_limit_counts_what_was_authorized_before() -> None:
+    async def act(bank: Sandbox) -> None:
+        who = replace(asked(2, original=1), method="invoice", payer="10 Doe")
+        assert isinstance(await bank.send(who), Declined)
+        poor = replace(who, reference=FIRST + 3, payer="20 Doe")
+        assert isinstance(await bank.send(poor), Approved)
+
+    run(act)

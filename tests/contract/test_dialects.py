@@ -166,7 +166,7 @@ async def test_what_has_no_answer_yet_can_be_read(move: Example, desk: Desk) -> 
     desk.bank.dumb = True
     await desk.send(move)
     for row in move.wire.rows():
-        if row.method in READS:
+        if row.method in READS and row.path.count("{}") < 2:
             numbers = [order for _, order in desk.store._orders] if "{}" in row.path else [0]
             for number in numbers:
                 path = row.path.replace("{}", str(number))
@@ -194,6 +194,8 @@ def other(step: Step) -> Step:
     changed = AMOUNT.sub(r"\g<1>3", body, count=1)
     if changed == body:
         changed = body.replace("{", '{"amount": 3' + (", " if '"' in body else ""), 1)
+    if changed == body:
+        changed = '{"amount": 3}'
     return replace(step, body=changed)
 
 

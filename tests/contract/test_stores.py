@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 from tests.contract.stores import Till, next_step, rate, sealed, use
 
-from counterfoil.core.change import Change, change, rejected
+from counterfoil.core.change import FOREVER, Change, change, rejected
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Credential, Terminal
 from counterfoil.core.order import Kind
@@ -307,3 +307,37 @@ async def test_data_keys(store: Store) -> None:
 
 async def test_ready(store: Store) -> None:
     assert await store.ready() is True
+
+
+async def test_a_name_is_taken_once_whatever_takes_it(store: Store, till: Till) -> None:
+    order = till.order()
+    names = (use(order, "n/1"), use(order, "n/2"))
+    order = await till.put(order, key=use(order, "k"), names=names)
+    assert await store.key_use(1, "n/2") == names[1]
+    for taken in ("k", "n/1", "n/2"):
+        other = till.order()
+        made = replace(change(other), key=use(other, "new"), names=(use(other, taken),))
+        assert await store.commit(made) is Committed.DUPLICATE
+        assert await store.key_use(1, "new") is None
+    step = replace(next_step(order, "again"), names=(use(order, "n/2"),))
+    assert await store.commit(step) is Committed.DUPLICATE
+    theirs = till.order(2)
+    await till.put(theirs, names=(use(theirs, "n/1"),))
+
+
+async def test_of_fifty_with_one_name_one_is_done(store: Store, till: Till) -> None:
+    orders = [till.order() for _ in range(50)]
+    changes = [
+        replace(change(order), key=use(order, f"k{order.id}"), names=(use(order, "n"),))
+        for order in orders
+    ]
+    outcomes = await asyncio.gather(*map(store.commit, changes))
+    assert sorted(outcomes) == [Committed.DONE] + [Committed.DUPLICATE] * 49
+
+
+async def test_names_outlive_keys(store: Store, till: Till) -> None:
+    order = till.order()
+    name = replace(use(order, "n"), used=FOREVER)
+    await till.put(order, key=use(order, "k"), names=(name,))
+    await store.forget_keys(1, FOREVER)
+    assert (await store.key_use(1, "k"), await store.key_use(1, "n")) == (None, name)

@@ -8,6 +8,7 @@ template's are in `_examples`, because no demo data knows its credentials: here 
 import asyncio
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -136,8 +137,20 @@ class Example:
     @property
     def call(self) -> tuple[str, str]:
         """The row of the ROUTES table that it is an example of."""
-        path = self.ask.path.partition("?")[0]
-        return self.ask.method, documented.NAME.sub("{}", path)
+        parts = self.ask.path.partition("?")[0].split("/")
+        fitting = [
+            row
+            for row in self.wire.rows()
+            if row.method == self.ask.method and fits(row.path.split("/"), parts)
+        ]
+        return min(fitting, key=lambda row: row.path.count("{}"), default=Row("", ""))
+
+
+def fits(row: list[str], parts: list[str]) -> bool:
+    """Whether a path is one of a row's; a part in braces stands for any text."""
+    return len(row) == len(parts) and all(
+        ours in {"{}", theirs} for ours, theirs in zip(row, parts, strict=True)
+    )
 
 
 def examples(wire: Wire) -> list[Example]:
@@ -189,6 +202,8 @@ class Bank:
 class Desk:
     """A gateway in memory, and a client of it."""
 
+    engine: Engine
+
     def __init__(self, store: MemoryStore, bank: Bank, clock: FakeClock, app: Served) -> None:
         self.store = store
         self.bank = bank
@@ -196,9 +211,11 @@ class Desk:
         self.app = app
         self.client = AsyncClient(transport=ASGITransport(app=app), base_url=BASE)
         self.names: Names = documented.calendar(clock.today())
+        self.serials = count(1)
 
     async def scene(self, example: Example) -> None:
         """Send what comes before an example's request; `names` holds what it saved."""
+        self.names["serial"] = str(next(self.serials))
         for item in example.said.setup:
             step = example.common.steps[item] if isinstance(item, str) else item
             answer = await self.send(example, step)
@@ -274,4 +291,6 @@ async def open_desk() -> Desk:
     }
     handlers["complete"] = ("browser", returning.serve(engine))
     handlers["test"] = ("bank", serve(pages))
-    return Desk(store, bank, clock, Served(handlers, store))
+    desk = Desk(store, bank, clock, Served(handlers, store))
+    desk.engine = engine
+    return desk

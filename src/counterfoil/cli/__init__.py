@@ -5,6 +5,8 @@ Tables and progress bars on a terminal; plain tab-separated lines or `--json` wh
 
 import sys
 from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
 from typing import Final
 
 import apsw
@@ -12,19 +14,6 @@ from cyclopts import App, CycloptsError
 from msgspec import MsgspecError
 
 from counterfoil import __version__
-from counterfoil.cli import (
-    bench,
-    house,
-    listen,
-    merchants,
-    proof,
-    rates,
-    sandbox,
-    serving,
-    timers,
-    vault,
-    webhooks,
-)
 from counterfoil.config import SettingsError
 from counterfoil.connectors import ConnectorError
 from counterfoil.connectors.sandbox.book import BookError
@@ -45,17 +34,24 @@ MENDABLE: Final = (
     Refused,  # the database server went away
 )
 
-app = App(
-    name="counterfoil",
-    help="A payment gateway that you run yourself: one engine behind the wire APIs of others.",
-    version=__version__,
-)
+SERVING: Final = "serving"
 PARTS: Final = (
-    *(serving, house, merchants, webhooks, timers, listen),
-    *(rates, proof, sandbox, vault, bench),
+    *(SERVING, "house", "merchants", "webhooks", "timers", "listen"),
+    *("rates", "proof", "sandbox", "vault", "bench"),
 )
-for part in PARTS:
-    part.register(app)
+
+
+@cache
+def commands(parts: tuple[str, ...] = PARTS) -> App:
+    """The commands of those modules."""
+    app = App(
+        name="counterfoil",
+        help="A payment gateway that you run yourself: one engine behind the wire APIs of others.",
+        version=__version__,
+    )
+    for part in parts:
+        import_module(f"{__name__}.{part}").register(app)
+    return app
 
 
 def main(tokens: Sequence[str] | None = None) -> None:
@@ -65,6 +61,8 @@ def main(tokens: Sequence[str] | None = None) -> None:
     """
     words = sys.argv[1:] if tokens is None else list(tokens)
     try:
+        # A process that serves for months does without what only other commands need.
+        app = commands((SERVING,)) if words[:1] == ["serve"] else commands()
         status = app(words, print_error=False, exit_on_error=False, result_action="return_value")
     except MENDABLE as error:
         sys.exit(_fault(_text(error)))

@@ -18,6 +18,7 @@ from counterfoil.vault.wallets import seal_keys
 from counterfoil.wiring import Parts
 
 ID_MAX: Final = 2**63 - 1
+WIRES: Final = ("bizon", "afterpay")  # whose credentials are a login and a secret
 merchant = App(name="merchant", help="Merchants: add, list, show, set.")
 
 
@@ -38,7 +39,7 @@ def add(  # noqa: PLR0913 (each is a documented option)
     database: str | None = None,
     json: Json = False,
 ) -> None:
-    """Add a merchant with Bizon credentials; the password is made here and shown once.
+    """Add a merchant with credentials of every wire; they are made here and shown once.
 
     Example: counterfoil merchant add "Book shop" --login bookshop --currency EUR --fee 2.9
 
@@ -47,7 +48,7 @@ def add(  # noqa: PLR0913 (each is a documented option)
     name
         What people call it.
     login
-        The project's login on the Bizon wire.
+        The project's login on the Bizon wire. The AfterPay wire's key is login.password.
     currency
         Its currency, for orders that name none and for accounting.
     fee
@@ -81,9 +82,10 @@ async def _added(parts: Parts, made: Merchant, login: str) -> dict[str, Cell]:
     number, password = parts.ids.next(), secrets.token_urlsafe(24)
     hashed = parts.vault.hash_secret(password)
     await parts.store.save_merchant(replace(made, id=number))
-    await parts.store.save_credential(
-        Credential(wire="bizon", login=login, merchant=number, secret_hash=hashed)
-    )
+    for wire in WIRES:
+        await parts.store.save_credential(
+            Credential(wire=wire, login=login, merchant=number, secret_hash=hashed)
+        )
     return {"id": number, "name": made.name, "login": login, "password": password}
 
 
@@ -131,7 +133,7 @@ def show_(number: int, *, database: str | None = None) -> None:
 
     async def act(store: Store) -> object:
         known = await _known(store, number)
-        logins = [each.login for each in await store.credentials(number)]
+        logins = list(dict.fromkeys(each.login for each in await store.credentials(number)))
         return full(known) | {"logins": logins}
 
     print_json(within(database, act))

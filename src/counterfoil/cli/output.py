@@ -4,8 +4,6 @@ import sys
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
 Cell = str | int | bool | None
 
@@ -18,6 +16,9 @@ def show(rows: Sequence[Mapping[str, Cell]], *, as_json: bool, title: str | None
         for row in rows:
             print("\t".join(_text(cell) for cell in row.values()))
     else:
+        from rich.console import Console  # noqa: PLC0415 (a server needs none)
+        from rich.table import Table  # noqa: PLC0415
+
         table = Table(title=title, title_justify="left")
         for name in rows[0] if rows else ():
             table.add_column(name)

@@ -264,7 +264,10 @@ def keys(*, database: str | None = None, json: Json = False) -> int:
 
 def credentials() -> dict[str, dict[str, str]]:
     """The demo merchant's credentials by wire."""
-    return {"bizon": {"login": seeded.LOGIN, "password": seeded.PASSWORD}}
+    return {
+        "bizon": {"login": seeded.LOGIN, "password": seeded.PASSWORD},
+        "afterpay": {"auth_key": seeded.AUTH_KEY},
+    }
 
 
 def welcome(address: str) -> str:
@@ -275,6 +278,7 @@ def welcome(address: str) -> str:
 Counterfoil, seeded for a demonstration. No card is real and no money moves.
 
   Bizon    login {seeded.LOGIN}, password {seeded.PASSWORD}   (with a reserve: project_reserve)
+  AfterPay X-Auth-Key {seeded.AUTH_KEY}
 
 Pay an order in the browser, with card 4111 1111 1111 1111 or a wallet's button:
 
@@ -299,6 +303,19 @@ Then, with the id it answers: charge it, refund a part, look at it.
 Make an order that a customer pays in the browser: at the address that stands behind Location.
 
   curl -si 'http://{login}@{host}/orders/create' -d '{{"amount": 9.99, "description": "A book"}}'
+
+An order by invoice on the AfterPay wire; then capture and refund it, in full or by items.
+
+  curl -s {address}/api/v3/checkout/authorize -H 'X-Auth-Key: {seeded.AUTH_KEY}' \\
+       -H 'Content-Type: application/json' -d '{{
+    "payment": {{"type": "Invoice"}},
+    "customer": {{"firstName": "Ada", "lastName": "Lovelace"}},
+    "order": {{"number": "1001", "currency": "EUR", "items": [
+      {{"productId": "1", "description": "Book", "grossUnitPrice": 12.00, "quantity": 5}}]}}
+  }}'
+  curl -s -X POST {address}/api/v3/orders/1001/captures -H 'X-Auth-Key: {seeded.AUTH_KEY}'
+  curl -s -X POST {address}/api/v3/orders/1001/refunds -H 'X-Auth-Key: {seeded.AUTH_KEY}'
+  curl -s {address}/api/v3/orders/1001 -H 'X-Auth-Key: {seeded.AUTH_KEY}'
 
 Other test cards: 4000000000000002 is declined, 4000000000009995 lacks funds (docs/sandbox.md).
 Health {address}/health/ready   Metrics {address}/metrics

@@ -1,5 +1,7 @@
 """Change: everything one step makes true, as one value; stored whole or not at all."""
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from counterfoil.core.card import SealedCard
@@ -10,9 +12,15 @@ from counterfoil.core.order import Kind, Operation, Order, Outcome
 from counterfoil.core.record import Record
 from counterfoil.core.timers import Timer
 
+QUOTE: Final = '"'  # begins every name; no idempotency key can hold it
+FOREVER: Final = 2**63 - 1  # microseconds since 1970; no key is kept as long as that
+
 
 class KeyUse(Record):
-    """An idempotency key and the hash of what it was used for; unique with its merchant."""
+    """An idempotency key and the hash of what it was used for; unique with its merchant.
+
+    A name that nothing else of the merchant may ever have is one that was used at FOREVER.
+    """
 
     key: str
     fingerprint: bytes
@@ -20,12 +28,18 @@ class KeyUse(Record):
     used: int
 
 
+def taken(name: str, order: Order) -> KeyUse:
+    """A name of the merchant's own, taken by the order for ever."""
+    return KeyUse(key=QUOTE + name, fingerprint=b"", order=order.id, used=FOREVER)
+
+
 class Change(Record):
     """The order as it is to be, the version it was decided on, and the rows that go with it.
 
     `born` are new operations, `closed` those that got their answer, `marked` those that still wait
-    for it and are being taken back. `expects` 0: the order is new. `refiled`: what lists find the
-    order by (its reference, customer, place or card) is no longer what it was made with.
+    for it and are being taken back. `expects` 0: the order is new. `names` are the merchant's own
+    numbers that it takes. `refiled`: what lists find the order by (its reference, customer, place
+    or card) is no longer what it was made with.
     """
 
     order: Order
@@ -39,12 +53,14 @@ class Change(Record):
     cards: tuple[SealedCard, ...] = ()
     key: KeyUse | None = None
     token: KeyUse | None = None
+    names: tuple[KeyUse, ...] = ()
     refiled: bool = False
 
     @property
     def keys(self) -> tuple[KeyUse, ...]:
-        """What may be used once: the caller's idempotency key, and a wallet's token."""
-        return tuple(each for each in (self.key, self.token) if each is not None)
+        """What may be used once: the caller's key, a wallet's token, the merchant's own numbers."""
+        own = tuple(each for each in (self.key, self.token) if each is not None)
+        return own + self.names
 
 
 def change(

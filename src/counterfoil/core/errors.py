@@ -13,6 +13,7 @@ class Code(StrEnum):
     ORDER_NOT_FOUND = "order_not_found"
     KEY_REUSED = "key_reused"
     KEY_IN_USE = "key_in_use"
+    NAME_TAKEN = "name_taken"
     ORDER_CLOSED = "order_closed"
     WRONG_STATE = "wrong_state"
     ALREADY_COMPLETED = "already_completed"

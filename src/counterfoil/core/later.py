@@ -19,6 +19,7 @@ DAY_S: Final = 24 * 3600
 LIFE_DAYS: Final[Mapping[Brand, int]] = {Brand.VISA: 10, Brand.MASTERCARD: 30}
 LIFE_OTHERS_DAYS: Final = 7
 LIFE_UNATTENDED_DAYS: Final = 5  # a payment of the merchant's own initiative, on a stored card
+LIFE_BY_METHOD_DAYS: Final[Mapping[str, int]] = {"invoice": 30}  # source: AfterPay, section 7
 
 
 def timers_after(merchant: Merchant, order: Order, closed: Operation) -> tuple[Timer, ...]:
@@ -41,6 +42,8 @@ def life_days(merchant: Merchant, payment: Payment) -> int:
     """How long an authorization of the payment can be charged, in days; 0: for ever."""
     if merchant.authorization_days is not None:
         return merchant.authorization_days
+    if payment.method is not None and payment.method in LIFE_BY_METHOD_DAYS:
+        return LIFE_BY_METHOD_DAYS[payment.method]
     series = payment.recurring
     if series is not None and not series.first and not series.attended:
         return LIFE_UNATTENDED_DAYS

@@ -110,7 +110,8 @@ class Operation(Record):
     `places` are the units it moves, as line and unit; `released` is authorized money that a final
     charge lets go of, `let_go` the units of it. `charge_next`: once approved it is charged at once.
     `doubted`: the acquirer could not say what became of it, so it is being taken back there; an
-    approval that comes after that no longer counts.
+    approval that comes after that no longer counts. `number` is what the merchant knows it by, and
+    `facts` what the wire that asked for it said of it (JSON text), given back unread.
     """
 
     id: int
@@ -124,6 +125,7 @@ class Operation(Record):
     places: tuple[tuple[int, int], ...] = ()
     let_go: tuple[tuple[int, int], ...] = ()
     number: str | None = None
+    facts: str | None = None
     key: str | None = None
     charge_next: bool = False
     doubted: bool = False
@@ -172,12 +174,16 @@ class Recurring(Record):
 
 
 class Payment(Record, dict=True, gc=True):
-    """One attempt to collect an order with one instrument, and the log of what was tried."""
+    """One attempt to collect an order with one instrument, and the log of what was tried.
+
+    `method` names the instrument where it is no card.
+    """
 
     id: int
     amount: Money
     terminal: str
     descriptor: str | None = None
+    method: str | None = None
     card: Card | None = None
     secure3d: Secure3d | None = None
     authentication: Authentication | None = None

@@ -31,6 +31,7 @@ class Capability(StrEnum):
     CREDIT = "credit"
     PARTIAL_CHARGE = "partial_charge"
     PARTIAL_REVERSE = "partial_reverse"
+    INCREMENT = "increment"  # an authorization is raised by another that follows it up
     SEVERAL_CHARGES = "several_charges"
     INQUIRE = "inquire"
     NEEDS_CARD = "needs_card"  # the card number goes with every operation, not only the first
@@ -73,7 +74,7 @@ class Instruction(Record):
     """What the acquirer is asked. `reference` is our operation's id: unique, and echoed back.
 
     A refund of one charge has that charge as its `original`; one of several has the authorization,
-    and `parts` says how much of each.
+    and `parts` says how much of each. An authorization that has one raises it.
     """
 
     reference: int
@@ -83,6 +84,8 @@ class Instruction(Record):
     amount: Money
     terminal: str
     final: bool = False
+    method: str | None = None  # what is paid with, where that is no card
+    payer: str | None = None  # and then the name of who will owe it
     card: CardData | None = None
     original: Original | None = None
     parts: tuple[Part, ...] = ()
@@ -93,13 +96,9 @@ class Instruction(Record):
     def inquiry(self) -> Inquiry:
         """The question what became of it."""
         return Inquiry(
-            reference=self.reference,
-            merchant=self.merchant,
-            order=self.order,
-            kind=self.kind,
-            amount=self.amount,
-            terminal=self.terminal,
-        )
+            reference=self.reference, merchant=self.merchant, order=self.order, kind=self.kind,
+            amount=self.amount, terminal=self.terminal,
+        )  # fmt: skip
 
 
 Receiver: TypeAlias = Callable[[Inquiry, Answer], Awaitable[None]]
@@ -140,7 +139,7 @@ class Committed(StrEnum):
 
     DONE = "done"
     STALE = "stale"  # another step came first: load and decide again
-    DUPLICATE = "duplicate"  # its idempotency key has been used
+    DUPLICATE = "duplicate"  # its idempotency key, or a name it takes, has been used
 
 
 ID_MAX: Final = 2**63 - 1

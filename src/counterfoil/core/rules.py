@@ -85,7 +85,8 @@ class Command(Record):
     `minor` None: all that the source holds. `final`: let the rest go, unless an operation without
     an answer holds some of it. `charge_next`: charge it once approved. `charge` names the one
     charge a refund takes from; `units` the units of lines that move; `allowed` the standings in
-    which the caller's wire permits it; `key` is the caller's idempotency key.
+    which the caller's wire permits it; `key` is the caller's idempotency key. `number` and `facts`
+    are kept with the operation.
     """
 
     kind: Kind
@@ -97,7 +98,19 @@ class Command(Record):
     charge_next: bool = False
     allowed: frozenset[Standing] | None = None
     number: str | None = None
+    facts: str | None = None
     key: str | None = None
+
+
+class Plan(Record):
+    """What one step makes of an order: the order itself, what begins, and the names it takes.
+
+    `names` are unique with the merchant for ever, whatever takes them.
+    """
+
+    order: Order
+    commands: tuple[Command, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 Position = Mapping[Bucket, int]
@@ -250,6 +263,7 @@ def begin(order: Order, command: Command, *, stamp: int, terms: Terms) -> tuple[
         places=places,
         let_go=units.left_behind(order, places) if final else (),
         number=command.number,
+        facts=command.facts,
         key=command.key,
         charge_next=command.charge_next,
     )
@@ -306,6 +320,16 @@ def find(order: Order, operation: int) -> tuple[Payment, Operation]:
             if each.id == operation:
                 return payment, each
     raise KeyError(operation)
+
+
+def last_of(order: Order, operation: int) -> Operation:
+    """The operation of that id, or the automatic charge that began when it was approved."""
+    payment, found = find(order, operation)
+    if found.charge_next and found.outcome is Outcome.APPROVED:
+        for each in payment.log:
+            if each.ordinal == found.ordinal + 1:
+                return each
+    return found
 
 
 def _choose(order: Order, command: Command) -> Payment:

@@ -24,10 +24,12 @@ def demand(acquirer: Acquirer, order: Order, operation: Operation) -> None:
 def needed(order: Order, operation: Operation) -> set[Capability]:
     """What an acquirer must be able to do for this operation."""
     found = {_NEEDED[operation.kind]} if operation.kind in _NEEDED else set()
-    if operation.kind not in {Kind.CHARGE, Kind.REVERSE}:
+    if operation.kind not in {Kind.AUTHORIZE, Kind.CHARGE, Kind.REVERSE}:
         return found
     payment, _ = rules.find(order, operation.id)
     log = [each for each in payment.log if each.outcome is Outcome.APPROVED]
+    if operation.kind is Kind.AUTHORIZE:
+        return {Capability.INCREMENT} if log else found
     whole = sum(each.amount.minor for each in log if each.kind is Kind.AUTHORIZE)
     if operation.amount.minor != whole:
         charging = operation.kind is Kind.CHARGE

@@ -7,6 +7,7 @@ from counterfoil.core.order import Kind, Operation, Order, Outcome
 from counterfoil.core.ports import CardData, Inquiry, Instruction, Original
 
 FOLLOWS: Final = {  # the operation that an instruction of this kind follows up
+    Kind.AUTHORIZE: Kind.AUTHORIZE,
     Kind.CHARGE: Kind.AUTHORIZE,
     Kind.REVERSE: Kind.AUTHORIZE,
     Kind.REFUND: Kind.CHARGE,
@@ -24,6 +25,8 @@ def instruct(order: Order, operation: Operation, card: CardData | None = None) -
         amount=operation.amount,
         terminal=payment.terminal,
         final=operation.released > 0,
+        method=payment.method,
+        payer=order.client.name if payment.method and order.client else None,
         card=card,
         original=original(order, operation),
         parts=operation.parts,
@@ -58,7 +61,8 @@ def inquire(order: Order, operation: Operation) -> Inquiry:
 def original(order: Order, operation: Operation) -> Original | None:
     """The approved operation that this one follows up, by the acquirer's own references.
 
-    What takes from several charges goes back to the authorization of them all.
+    What takes from several charges goes back to the authorization of them all, and what follows one
+    that was raised goes back to the first.
     """
     wanted = FOLLOWS.get(operation.kind)
     if wanted is None and not operation.parts:
@@ -67,7 +71,7 @@ def original(order: Order, operation: Operation) -> Original | None:
     named = operation.parts[0].charge if len(operation.parts) == 1 else None
     if len(operation.parts) > 1:
         wanted = Kind.AUTHORIZE
-    for each in reversed(payment.log):
+    for each in payment.log:
         fits = each.kind is wanted if named is None else each.id == named
         if fits and each.outcome is Outcome.APPROVED:
             return Original(

@@ -1,15 +1,13 @@
 """What merchants ask for: authorize, charge, refund, cancel, rebill, credit; once, if asked."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 
 from msgspec.structs import replace
 
 from counterfoil.core.card import Card, Cvv, Pan, SealedCard, describe
-from counterfoil.core.change import KeyUse, change, rejected
+from counterfoil.core.change import change, rejected
 from counterfoil.core.errors import Code, Refused
-from counterfoil.core.history import as_of
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.money import Money
 from counterfoil.core.order import (
@@ -17,8 +15,8 @@ from counterfoil.core.order import (
     Kind,
     Line,
     Location,
+    Operation,
     Order,
-    Outcome,
     Payment,
     Recurring,
     Relation,
@@ -26,14 +24,15 @@ from counterfoil.core.order import (
 )
 from counterfoil.core.ports import CardData
 from counterfoil.core.record import Record
-from counterfoil.core.rules import Command, Standing, standing
+from counterfoil.core.rules import Command, Plan, Standing, standing
 from counterfoil.core.series import joined, rebilled
 from counterfoil.core.session import Session
 from counterfoil.core.threeds import Demand
 from counterfoil.core.timers import Due, Timer
 from counterfoil.core.wallets import Cryptogram, WalletUse
 from counterfoil.engine import authenticate
-from counterfoil.engine.perform import Done, Engine, KeyTakenError, Once
+from counterfoil.engine.perform import Done, Once
+from counterfoil.engine.repeats import Repeats
 
 ID_DIGITS_MAX = 19  # of our ids; a number of so many may be no id
 REVERSIBLE = frozenset({Standing.AUTHORIZED})
@@ -41,7 +40,10 @@ REFUNDABLE = frozenset({Standing.CHARGED, Standing.REFUNDED})
 
 
 class Draft(Record):
-    """An order to be made, as the merchant described it."""
+    """An order to be made, as the merchant described it.
+
+    `method` is what it is paid with where that is no card; `names` are unique with the merchant.
+    """
 
     amount: Money
     lines: tuple[Line, ...] = ()
@@ -52,6 +54,8 @@ class Draft(Record):
     location: Location | None = None
     custom: tuple[tuple[str, str], ...] = ()
     facts: str | None = None
+    method: str | None = None
+    names: tuple[str, ...] = ()
     terminal: str | None = None
     auto_charge: bool = False
     secure3d: Secure3d | None = None
@@ -73,12 +77,8 @@ class NewCard(Record):
     cryptogram: Cryptogram | None = None
 
 
-class Orders:
+class Orders(Repeats):
     """The use cases over an engine."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self._running: dict[tuple[int, str], asyncio.Future[None]] = {}
 
     async def authorize(
         self, merchant: Merchant, draft: Draft, card: NewCard, once: Once | None = None
@@ -103,6 +103,16 @@ class Orders:
             if draft.amount.currency not in merchant.currencies:
                 return await self._reject(order, (), once)
             return await self._keep(order, (), once)
+
+        return await self.once(merchant, once, act)
+
+    async def invoice(self, merchant: Merchant, draft: Draft, once: Once | None = None) -> Done:
+        """A new order that is paid by the draft's method, authorized by whoever bears its risk."""
+        assert draft.method is not None
+
+        async def act() -> Done:
+            order = self._order(merchant, draft, None)
+            return await self._collect(merchant, draft, order, None, (), once)
 
         return await self.once(merchant, once, act)
 
@@ -172,6 +182,40 @@ class Orders:
         keyed = replace(command, key=once.key if once else None)
         return await self._perform(merchant, order, lambda _: keyed, once)
 
+    async def carry_on(
+        self,
+        merchant: Merchant,
+        order: int,
+        plan: Callable[[Order], Plan],
+        once: Once | None = None,
+    ) -> Done:
+        """Do what is planned for a stored order, all of it in one step; perhaps no operation.
+
+        The key of every command is the caller's own, whatever the plan says.
+        """
+        key = once.key if once else None
+
+        def keyed(order: Order) -> Plan:
+            planned = plan(order)
+            commands = tuple(replace(each, key=key) for each in planned.commands)
+            return replace(planned, commands=commands)
+
+        async def act() -> Done:
+            known = await self.engine.store.load(merchant.id, order)
+            now, born = await self.engine.begin_all(merchant, known, keyed, once=once)
+            done = Done(order=now)
+            ended: list[Operation] = []
+            try:
+                for operation in born:
+                    done = await self.engine.carry_out(merchant, done.order, operation)
+                    assert done.operation is not None
+                    ended.append(done.operation)
+            finally:
+                self.engine.running -= {operation.id for operation in born}
+            return replace(done, operations=tuple(ended))
+
+        return await self.once(merchant, once, act)
+
     async def cancel(
         self, merchant: Merchant, order: int, minor: int | None, once: Once | None = None
     ) -> Done:
@@ -184,64 +228,6 @@ class Orders:
             return Command(kind=Kind.REFUND, minor=minor, allowed=REFUNDABLE, key=key)
 
         return await self._perform(merchant, order, choose, once)
-
-    def fingerprint(self, asked: str) -> bytes:
-        """A keyed hash of what a caller asked; a plain one would let card numbers be guessed."""
-        return self.engine.vault.hash_secret(asked)
-
-    async def once(
-        self, merchant: Merchant, once: Once | None, act: Callable[[], Awaitable[Done]]
-    ) -> Done:
-        """Do it, unless that key has been used: then give what was given then.
-
-        Raises `Refused`: KEY_REUSED for other input, KEY_IN_USE where the first is still at work.
-        """
-        if once is None:
-            return await act()
-        earlier = await self.replay(merchant, once)
-        if earlier is not None:
-            return earlier
-        mark = (merchant.id, once.key)
-        if mark not in self._running:
-            self._running[mark] = asyncio.get_running_loop().create_future()
-            mine = self._running[mark]
-        else:
-            mine = None
-        try:
-            return await act()
-        except (KeyTakenError, Refused):
-            earlier = await self.replay(merchant, once, waiting=mine)
-            if earlier is None:
-                raise
-            return earlier
-        finally:
-            if mine is not None:
-                del self._running[mark]
-                mine.set_result(None)
-
-    async def replay(
-        self, merchant: Merchant, once: Once, waiting: asyncio.Future[None] | None = None
-    ) -> Done | None:
-        """What the key gave, as the order stood when its request ended; waits for that end."""
-        store, limits = self.engine.store, self.engine.limits
-        use = await store.key_use(merchant.id, once.key)
-        if use is None:
-            return None
-        if use.fingerprint != once.fingerprint:
-            raise Refused(Code.KEY_REUSED, key=once.key)
-        for _ in range(max(1, limits.replay_ms // limits.replay_poll_ms)):
-            order = await store.load(merchant.id, use.order)
-            mine = [each for each in order.operations if each.key == once.key]
-            if all(each.outcome is not Outcome.PENDING for each in mine):
-                ends = [each.closed for each in mine if each.closed]
-                then = as_of(order, max(ends, default=use.used))
-                return Done(order=then, operation=mine[-1] if mine else None)
-            first = self._running.get((merchant.id, once.key))
-            if first is not None and first is not waiting:
-                await asyncio.wait([first], timeout=limits.replay_poll_ms / 1000)
-            else:
-                await asyncio.sleep(limits.replay_poll_ms / 1000)
-        raise Refused(Code.KEY_IN_USE, key=once.key)
 
     async def _perform(
         self,
@@ -259,7 +245,7 @@ class Orders:
         merchant: Merchant,
         draft: Draft,
         order: Order,
-        data: CardData,
+        data: CardData | None,
         cards: tuple[SealedCard, ...],
         once: Once | None,
     ) -> Done:
@@ -267,16 +253,20 @@ class Orders:
             return await self._reject(order, cards, once)
         key = once.key if once else None
         at_once = draft.auto_charge or merchant.auto_charge
-        if draft.demand is not None:
+        if draft.demand is not None and data is not None:
             start = authenticate.Start(
                 demand=draft.demand, data=data, cards=cards, once=once, at_once=at_once
             )
             return await authenticate.begin(self.engine, merchant, order, start)
         command = Command(kind=Kind.AUTHORIZE, key=key, charge_next=at_once)
-        begun, operation = await self.engine.begin(
-            merchant, order, lambda _: command, once=once, cards=cards
+        begun, born = await self.engine.begin_all(
+            merchant,
+            order,
+            lambda order: Plan(order=order, commands=(command,), names=draft.names),
+            once=once,
+            cards=cards,
         )
-        return await self.engine.carry_out(merchant, begun, operation, data)
+        return await self.engine.carry_out(merchant, begun, born[0], data)
 
     async def _pay_out(
         self,
@@ -305,10 +295,7 @@ class Orders:
 
     async def _keep(self, order: Order, cards: tuple[SealedCard, ...], once: Once | None) -> Done:
         """Keep a new order that asks nothing of an acquirer."""
-        key = None
-        if once is not None:
-            used = order.closed_at or self.engine.clock.now()
-            key = KeyUse(key=once.key, fingerprint=once.fingerprint, order=order.id, used=used)
+        key = once.use(order, order.closed_at or self.engine.clock.now()) if once else None
         timers: tuple[Timer, ...] = ()
         if order.expires is not None and order.closed is None:
             timers = (Timer(kind=Due.EXPIRE, subject=order.id, due=order.expires),)
@@ -351,6 +338,7 @@ class Orders:
             amount=draft.amount,
             terminal=terminal.name,
             descriptor=terminal.descriptor,
+            method=draft.method,
             card=card,
             secure3d=draft.secure3d,
             recurring=draft.recurring,
@@ -361,7 +349,7 @@ class Orders:
             id=order,
             amount=draft.amount,
             lines=draft.lines,
-            payments=(payment,) if card else (),
+            payments=(payment,) if card or draft.method else (),
             reference=draft.reference,
             description=draft.description,
             segment=draft.segment,

@@ -19,7 +19,7 @@ from counterfoil.core import rules
 from counterfoil.core.answers import Answer, Approved, Declined, Unknown
 from counterfoil.core.authenticator import Authenticator
 from counterfoil.core.card import SealedCard, expired
-from counterfoil.core.change import Change, KeyUse, change
+from counterfoil.core.change import QUOTE, Change, change, taken
 from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.later import timers_after
@@ -41,53 +41,22 @@ from counterfoil.core.ports import (
 from counterfoil.core.pricing import Terms
 from counterfoil.core.rates import find as find_rate
 from counterfoil.core.rates import pairs
-from counterfoil.core.record import Record
-from counterfoil.core.rules import Command
+from counterfoil.core.rules import Command, Plan
 from counterfoil.core.schedule import SECOND_US
 from counterfoil.core.timers import Due, Timer
 from counterfoil.engine.ability import demand
 from counterfoil.engine.audience import Audience
+from counterfoil.engine.done import Done, KeyTakenError, Limits, Once
 from counterfoil.engine.instruct import instruct, reversal
 from counterfoil.engine.limit import within
 
+__all__ = ("Done", "Engine", "KeyTakenError", "Limits", "Once", "believed")
 ASKED_AFTER_S: Final = 5  # an answer may still be on its way
 # A reversal that is declined so says that there is nothing to reverse.
 ABSENT: Final = {Decline.ORIGINAL_NOT_FOUND, Decline.ORIGINAL_UNKNOWN, Decline.NOT_RECEIVED}
 TRIES_MAX: Final = 100  # times one step is decided anew; more callers than that wait on one order
 Choose = Callable[[Order], Command]
 Attach = Callable[[Order], Order]
-
-
-class Once(Record):
-    """A caller's idempotency key and the hash of everything it asked."""
-
-    key: str
-    fingerprint: bytes
-
-
-class Limits(Record):
-    """How long the engine waits."""
-
-    acquirer_ms: int = (
-        20_000  # hosts answer within 15 to 60 s; the caller's own client gives up at 30
-    )
-    replay_ms: int = 25_000  # a repeated key waits so long for the first request
-    replay_poll_ms: int = 50  # how often another process's progress is looked at
-
-
-class Done(Record):
-    """The order after a request, and the last operation it asked for (still pending: no answer).
-
-    `begun` is what began with the end of that operation and is yet to be sent.
-    """
-
-    order: Order
-    operation: Operation | None = None
-    begun: Operation | None = None
-
-
-class KeyTakenError(Exception):
-    """Another request with the same idempotency key came first."""
 
 
 class Engine:
@@ -138,22 +107,48 @@ class Engine:
         raises `Refused`.
         """
         terms = await self.terms(merchant, attach(order) if attach else order)
-        key = None
-        if once is not None:
-            used = self.clock.now()
-            key = KeyUse(key=once.key, fingerprint=once.fingerprint, order=order.id, used=used)
+
+        def plan(order: Order) -> Plan:
+            command = choose(order)
+            return Plan(order=attach(order) if attach else order, commands=(command,))
+
+        begun, born = await self.begin_all(
+            merchant, order, plan, once=once, cards=cards, terms=terms
+        )
+        return begun, born[0]
+
+    async def begin_all(
+        self,
+        merchant: Merchant,
+        order: Order,
+        plan: Callable[[Order], Plan],
+        *,
+        once: Once | None = None,
+        cards: tuple[SealedCard, ...] = (),
+        terms: Terms | None = None,
+    ) -> tuple[Order, tuple[Operation, ...]]:
+        """The order as planned with its new pending operations, all durable together or none.
+
+        Raises `Refused`, also NAME_TAKEN; `KeyTakenError`.
+        """
+        known = terms or await self.terms(merchant, order)
+        key = once.use(order, self.clock.now()) if once else None
 
         def decide(order: Order) -> Change:
-            command = choose(order)
-            known = attach(order) if attach else order
-            begun, born = rules.begin(known, command, stamp=self.ids.next(), terms=terms)
-            payment, _ = rules.find(begun, born.id)
-            demand(self.acquirer(merchant, payment.terminal), begun, born)
-            return change(begun, born=(born,), cards=cards, key=key)
+            planned = plan(order)
+            begun, births = planned.order, list[Operation]()
+            for command in planned.commands:
+                begun, born = rules.begin(begun, command, stamp=self.ids.next(), terms=known)
+                payment, _ = rules.find(begun, born.id)
+                demand(self.acquirer(merchant, payment.terminal), begun, born)
+                births.append(born)
+            names = tuple(taken(name, order) for name in planned.names)
+            made = change(begun, born=tuple(births), cards=cards, key=key)
+            return replace(made, names=names) if names else made
 
         begun = await self.commit(order, decide)
         assert begun is not None
-        return begun.order, begun.born[0]
+        return begun.order, begun.born
 
     async def carry_out(
         self,
@@ -260,7 +255,7 @@ class Engine:
         made = await self.commit(order, decide)
         if made is None:
             now = await self.store.load(order.merchant, order.id)
-            found = last_of(now, operation)
+            found = rules.last_of(now, operation)
             if isinstance(answer, Approved) and found.decline is Decline.NOT_RECEIVED:
                 await self._give_back(merchant, now, found)
             return Done(order=now, operation=found)
@@ -342,6 +337,17 @@ class Engine:
         _, was = rules.find(now, operation)
         return now if was.outcome is Outcome.PENDING else None
 
+    async def _free(self, made: Change) -> None:
+        """Raise `Refused(NAME_TAKEN)` where that is why a change was no news."""
+        for name in made.names:
+            if await self.store.key_use(made.order.merchant, name.key) is not None:
+                raise Refused(Code.NAME_TAKEN, name=name.key.removeprefix(QUOTE))
+
+    async def named(self, merchant: int, name: str) -> int | None:
+        """The order that took that name."""
+        use = await self.store.key_use(merchant, QUOTE + name)
+        return None if use is None else use.order
+
     async def commit(self, order: Order, decide: Callable[[Order], Change | None]) -> Change | None:
         """Decide and commit, again and again while others come first; None: nothing to do.
 
@@ -368,6 +374,7 @@ class Engine:
                     self.nudge([(order.merchant, e.lane) for e in made.timers if e.due <= now])
                     return made
                 case Committed.DUPLICATE:
+                    await self._free(made)
                     raise KeyTakenError
                 case Committed.STALE:
                     order = await self.store.load(order.merchant, order.id)
@@ -385,13 +392,3 @@ def believed(answer: Answer, reference: int, amount: Money) -> Answer:
     if isinstance(answer, Approved) and (answer.reference != reference or answer.amount != amount):
         return Unknown(why="echo")
     return answer
-
-
-def last_of(order: Order, operation: int) -> Operation:
-    """The operation of that id, or the automatic charge that began when it was approved."""
-    payment, found = rules.find(order, operation)
-    if found.charge_next and found.outcome is Outcome.APPROVED:
-        for each in payment.log:
-            if each.ordinal == found.ordinal + 1:
-                return each
-    return found

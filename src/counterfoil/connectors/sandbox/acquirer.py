@@ -13,7 +13,14 @@ from msgspec.structs import replace
 from counterfoil.connectors import Behaviour, Place, settings, whole_number
 from counterfoil.connectors.sandbox.book import Book, Entry, open_book
 from counterfoil.connectors.sandbox.numbers import arn, rrn, trace_id
-from counterfoil.connectors.sandbox.table import BY_CARD, BY_NAME, DEFAULT, MISBEHAVIOURS, Row
+from counterfoil.connectors.sandbox.table import (
+    BY_CARD,
+    BY_NAME,
+    DEFAULT,
+    MISBEHAVIOURS,
+    Row,
+    customer_row,
+)
 from counterfoil.core.answers import Answer, Approved, Declined
 from counterfoil.core.declines import BY_CODE, REASONS, Decline
 from counterfoil.core.money import Money
@@ -90,6 +97,9 @@ class Sandbox:
             script = self.book.script(instruction.original.reference)
             if script is not None:
                 return BY_NAME.get(script, DEFAULT)
+        if instruction.payer is not None and instruction.kind is Kind.AUTHORIZE:
+            proved = instruction.secure3d is not None
+            return customer_row(instruction.payer, _owed(instruction), proved=proved)
         return DEFAULT
 
     async def _misbehave(
@@ -125,6 +135,12 @@ def open_sandbox(place: Place) -> Sandbox:
     return Sandbox(
         open_book(path, alone="alone" in options), latency_ms=latency_ms, late_ms=late_ms
     )
+
+
+def _owed(instruction: Instruction) -> Money:
+    """What an authorization comes to, with the one that it raises."""
+    before = instruction.original.amount.minor if instruction.original else 0
+    return replace(instruction.amount, minor=instruction.amount.minor + before)
 
 
 def _entry(instruction: Instruction, row: Row, behaviour: Behaviour) -> Entry:

@@ -28,6 +28,7 @@ from typing import Final
 from counterfoil.connectors import Behaviour
 from counterfoil.connectors.sandbox.numbers import check_digit
 from counterfoil.core.declines import BY_CODE, REASONS, Decline
+from counterfoil.core.money import Money, digits
 from counterfoil.core.order import Kind
 from counterfoil.core.record import Record
 
@@ -182,6 +183,15 @@ def _behaving(behaviour: Behaviour, on: Kind) -> Row:
 
 
 MISBEHAVIOURS: Final = tuple(each for each in BEHAVIOUR_DIGITS if each is not Behaviour.DECLINE)
+# Who pays by invoice has no card: the first word of the name says what the risk check answers. Any
+# row's name does what that row does. Source: AfterPay's sandbox, specification section 5.3.
+CUSTOMERS: Final[Mapping[str, Decline]] = {
+    "Reject": Decline.DO_NOT_HONOR,
+    "Underage": Decline.NOT_PERMITTED_TO_CARDHOLDER,
+    "ChargebackPresent": Decline.SUSPECTED_FRAUD,
+    "StrongCustomerAuthentication": Decline.AUTHENTICATION_REQUIRED,
+}
+LIMIT_DIGITS_MAX: Final = 9
 DEFAULT: Final = Row(card=None, behaviour=Behaviour.APPROVE, on=frozenset(Kind))
 ROWS: Final[tuple[Row, ...]] = (
     _demo(APPROVED_CARD),
@@ -202,6 +212,32 @@ AUTHENTICATIONS: Final[Mapping[str, Authentication]] = {
     **{card_authenticated(how): how for how in ISSUERS},
 }
 BY_NAME: Final[Mapping[str, Row]] = {row.name: row for row in ROWS if row.name is not None}
+
+
+def customer_row(name: str, amount: Money, *, proved: bool) -> Row:
+    """What an authorization of that amount by invoice meets; `proved`: who it is has been proved.
+
+    A whole number as first name is the most, in major units, that this customer may owe.
+    """
+    first = name.partition(" ")[0]
+    if first.isascii() and first.isdigit() and len(first) <= LIMIT_DIGITS_MAX:
+        most = int(first) * 10 ** digits(amount.currency)
+        return _refusing(Decline.EXCEEDS_AMOUNT_LIMIT) if amount.minor > most else DEFAULT
+    decline = CUSTOMERS.get(first)
+    if decline is None or (decline is Decline.AUTHENTICATION_REQUIRED and proved):
+        return BY_NAME.get(first, DEFAULT)
+    return _refusing(decline)
+
+
+def _refusing(decline: Decline) -> Row:
+    return Row(
+        card=None,
+        behaviour=Behaviour.DECLINE,
+        on=frozenset({Kind.AUTHORIZE}),
+        decline=decline,
+    )
+
+
 MEANINGS: Final[Mapping[Behaviour, str]] = {
     Behaviour.TIMEOUT_BEFORE: "never booked, never answered",
     Behaviour.TIMEOUT_AFTER: "booked as approved, never answered",
@@ -232,12 +268,21 @@ def markdown() -> str:
                 ["card", "3-D Secure", "with the browser's data", "without"],
                 [[card_authenticated(how), how.value, *ISSUERS[how]] for how in ISSUERS],
             ),
+            "### Customers who pay by invoice, by their first name",
+            _grid(["first name", "wires", "answer"], _customers()),
             "### Behaviours, by the operation they happen to",
             _grid(["behaviour", "what happens", *kinds], behaviours),
             "### Declines, by the operation that is declined",
             _grid(["code", "text", *kinds], declines),
         )
     )
+
+
+def _customers() -> list[list[str]]:
+    rows = [[name, "afterpay", _answer(decline)] for name, decline in CUSTOMERS.items()]
+    limit = ["a whole number", "afterpay", f"{_answer(Decline.EXCEEDS_AMOUNT_LIMIT)}, above it"]
+    named = ["`charge.late`, `refund.05`", "every", "what the cards of those rows below meet"]
+    return [*rows, limit, named, ["any other", "every", _answer(None)]]
 
 
 def _published(row: Row) -> list[str]:

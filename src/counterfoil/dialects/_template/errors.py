@@ -66,6 +66,7 @@ ERRORS: Final[Mapping[Code, WireError]] = {
     Code.ORDER_NOT_FOUND: WireError(404, "there is no such payment"),
     Code.KEY_REUSED: WireError(422, "the key was used for another request", "Idempotency-Key"),
     Code.KEY_IN_USE: WireError(409, "the key's first request is at work", "Idempotency-Key"),
+    Code.NAME_TAKEN: WireError(409, "that number is taken"),
     Code.ORDER_CLOSED: WireError(409, NOT_POSSIBLE),
     Code.WRONG_STATE: WireError(409, NOT_POSSIBLE),
     Code.ALREADY_COMPLETED: WireError(409, "the payment is completed already"),

@@ -81,6 +81,7 @@ ERRORS: Final[Mapping[Code, WireError]] = {
     Code.KEY_IN_USE: WireError(
         409, "Idempotency-Key", "the first request with this Idempotency-Key is still at work"
     ),
+    Code.NAME_TAKEN: WireError(422, None, "that number is taken"),
     Code.ORDER_CLOSED: WireError(422, "status", NOT_POSSIBLE),
     Code.WRONG_STATE: WireError(422, "status", NOT_POSSIBLE),
     Code.ALREADY_COMPLETED: WireError(422, "status", "Order already completed"),

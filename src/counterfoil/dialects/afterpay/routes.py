@@ -1,0 +1,245 @@
+"""One handler a call: decode, ask the engine, render."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import structlog
+
+from counterfoil.core.errors import Refused
+from counterfoil.core.order import Operation, Outcome
+from counterfoil.dialects.afterpay import acts, asking, checkout, facts, login, render
+from counterfoil.dialects.afterpay.auth import caller
+from counterfoil.dialects.afterpay.call import ACT_AT, SHIPPING_AT, Call
+from counterfoil.dialects.afterpay.errors import (
+    NO_REFUND,
+    NO_VOID,
+    Failure,
+    declined,
+    invalid,
+    refused,
+)
+from counterfoil.dialects.afterpay.numbers import Numbers
+from counterfoil.engine.gateway import Gateway
+from counterfoil.engine.perform import Done
+from counterfoil.exchange import Exchange, NoRouteError, Reply, Routes
+from counterfoil.exchange import Handler as Serve
+
+Handler = Callable[[Call], Awaitable[Reply]]
+CONTENT_TYPE: Final = "application/json; charset=utf-8"
+VERSION: Final = "3.0.0.0"
+VOIDS: Final = "voids"
+
+
+async def version(_: Call) -> Reply:
+    """GET /version."""
+    return answer({"version": VERSION})
+
+
+async def status(_: Call) -> Reply:
+    """GET /status."""
+    return answer({"status": "OK"})
+
+
+async def payment_methods(call: Call) -> Reply:
+    """POST /checkout/payment-methods."""
+    await call.read()
+    await call.earlier()
+    return answer(await checkout.offers(call))
+
+
+async def authorize(call: Call) -> Reply:
+    """POST /checkout/authorize."""
+    await call.read()
+    made = await call.earlier() or await checkout.authorize(call)
+    return answer(checkout.answer(made, call))
+
+
+async def show(call: Call) -> Reply:
+    """GET /orders/{order}."""
+    order = await call.order()
+    return answer(render.order_view(order, call.merchant, call.gateway.clock.now()))
+
+
+async def update(call: Call) -> Reply:
+    """POST /orders/{order}/updateOrder."""
+    await call.read()
+    made = await call.earlier()
+    if made is None:
+        order = await call.order()
+        made = await call.carry_on(order, asking.update(call, order).plan, 0)
+    return answer(checkout.updated(made, call))
+
+
+async def capture(call: Call) -> Reply:
+    """POST /orders/{order}/captures."""
+    await call.read()
+    made = await call.earlier()
+    if made is None:
+        order = await call.order()
+        asked = await asking.capture(call, order)
+        made = await call.carry_on(order, asked.plan, asked.needs, asked.name)
+    (operation,) = approved(made)
+    return answer(render.capture_answer(made.order, operation))
+
+
+async def list_captures(call: Call) -> Reply:
+    """GET /orders/{order}/captures."""
+    order = await call.order()
+    found = render.captures(order)
+    return answer({"captures": [render.capture(order, each) for each in found]})
+
+
+async def one_capture(call: Call) -> Reply:
+    """GET /orders/{order}/captures/{capture}."""
+    order = await call.order()
+    found = acts.find_capture(order, call.parts[ACT_AT])
+    return answer({"captures": [render.capture(order, found)]})
+
+
+async def refund(call: Call) -> Reply:
+    """POST /orders/{order}/refunds."""
+    await call.read()
+    made = await call.earlier()
+    if made is None:
+        order = await call.order()
+        asked = await asking.refund(call, order)
+        made = await call.carry_on(order, asked.plan, asked.needs(order), asked.name)
+    return answer(render.refund_answer(made.order, approved(made)))
+
+
+async def list_refunds(call: Call) -> Reply:
+    """GET /orders/{order}/refunds."""
+    found = render.refunds(await call.order())
+    return answer({"refunds": [view for _, view in found]})
+
+
+async def one_refund(call: Call) -> Reply:
+    """GET /orders/{order}/refunds/{refund}."""
+    found = render.refunds(await call.order())
+    return answer({"refunds": [only(found, call, NO_REFUND, "refund")]})
+
+
+async def void(call: Call) -> Reply:
+    """POST /orders/{order}/voids."""
+    await call.read()
+    made = await call.earlier()
+    if made is None:
+        order = await call.order()
+        made = await call.carry_on(order, asking.void(call, order).plan)
+    return answer(render.void_answer(made.order, approved(made)))
+
+
+async def list_voids(call: Call) -> Reply:
+    """GET /orders/{order}/voids."""
+    found = render.cancellations(await call.order())
+    return answer({"cancellations": [view for _, view in found]})
+
+
+async def one_void(call: Call) -> Reply:
+    """GET /orders/{order}/voids/{void}."""
+    found = render.cancellations(await call.order())
+    return answer({"cancellations": [only(found, call, NO_VOID, "void")]})
+
+
+async def track(call: Call) -> Reply:
+    """POST /orders/{order}/captures/{capture}/shipping-details."""
+    await call.read()
+    made, mark = await call.earlier(), call.mark()
+    if made is None:
+        order = await call.order()
+        made = await call.carry_on(order, asking.tracking(call, order, mark).plan)
+    (number,) = (each.number for each in facts.of_order(made.order).shipping if each.key == mark)
+    return answer({"shippingNumber": number})
+
+
+async def track_again(call: Call) -> Reply:
+    """PATCH /orders/{order}/captures/{capture}/shipping-details/{shipping}."""
+    await call.read()
+    if await call.earlier() is None:
+        order = await call.order()
+        asked = asking.tracking(call, order, "", call.parts[SHIPPING_AT])
+        await call.carry_on(order, asked.plan, 0)
+    return answer({})
+
+
+def approved(made: Done) -> Sequence[Operation]:
+    """What was done of what was asked; raises `Failure` where that is nothing."""
+    found = [each for each in made.operations if each.outcome is Outcome.APPROVED]
+    if not found:
+        raise declined(made.operations[-1])
+    return found
+
+
+def only(found: Sequence[tuple[str, render.View]], call: Call, code: str, what: str) -> render.View:
+    """The one whose number is in the path; raises `Failure`."""
+    for number, view in found:
+        if number == call.parts[ACT_AT]:
+            return view
+    raise invalid(code, f"The order has no such {what}")
+
+
+# fmt: off
+ORDER: Final = "/api/v3/orders/{order}"
+ROUTES: Final[Routes[Handler]] = Routes((
+    ("GET HEAD", "/api/v3/version",                                        version),
+    ("GET HEAD", "/api/v3/status",                                         status),
+    ("POST",     "/api/v3/checkout/payment-methods",                       payment_methods),
+    ("POST",     "/api/v3/checkout/authorize",                             authorize),
+    ("GET HEAD", "/api/v3/orders/{order}",                                 show),
+    ("POST",     "/api/v3/orders/{order}/updateOrder",                     update),
+    ("POST",     "/api/v3/orders/{order}/captures",                        capture),
+    ("GET HEAD", "/api/v3/orders/{order}/captures",                        list_captures),
+    ("GET HEAD", "/api/v3/orders/{order}/captures/{capture}",              one_capture),
+    ("POST",     "/api/v3/orders/{order}/captures/{capture}/shipping-details", track),
+    ("PATCH",    "/api/v3/orders/{order}/captures/{capture}/shipping-details/{shipping}",
+                 track_again),
+    ("POST",     "/api/v3/orders/{order}/refunds",                         refund),
+    ("GET HEAD", "/api/v3/orders/{order}/refunds",                         list_refunds),
+    ("GET HEAD", "/api/v3/orders/{order}/refunds/{refund}",                one_refund),
+    ("POST",     "/api/v3/orders/{order}/voids",                           void),
+    ("GET HEAD", "/api/v3/orders/{order}/voids",                           list_voids),
+    ("GET HEAD", "/api/v3/orders/{order}/voids/{void}",                    one_void),
+))
+# fmt: on
+
+
+def answer(body: object) -> Reply:
+    """A 200."""
+    return Reply(200, render.encode(body), {}, CONTENT_TYPE)
+
+
+def serve(gateway: Gateway) -> Serve:
+    """The wire, served: every failure, an unknown path too, in this wire's form."""
+    counter = Numbers(gateway.orders.engine)
+
+    async def run(exchange: Exchange) -> Reply:
+        try:
+            if exchange.path.startswith(login.PATH) and exchange.method in {"GET", "POST"}:
+                return await login.serve(gateway, exchange)
+            merchant = await caller(gateway.directory, exchange.header(b"x-auth-key"))
+            handler, _ = ROUTES.find_parts(exchange.method, exchange.parts)
+            return await handler(Call(exchange, gateway, merchant, counter=counter))
+        except NoRouteError as error:
+            failure = no_route(exchange.method, error)
+        except Refused as refusal:
+            voiding = exchange.path.endswith(VOIDS)
+            failure = refused(refusal, render.STATUS, void=voiding)
+        except Failure as flawed:
+            failure = flawed
+        except asyncio.CancelledError:  # we are being stopped at once: it goes on after the start
+            failure = Failure(500, "No answer yet: read the order before you try again")
+        except Exception:  # noqa: BLE001 (an edge: the caller gets a failure, the log its cause)
+            structlog.get_logger().exception("request failed", wire="afterpay")
+            failure = Failure(500, "An error has occurred.")
+        return Reply(failure.status, failure.body(), failure.headers, CONTENT_TYPE)
+
+    return run
+
+
+def no_route(method: str, error: NoRouteError) -> Failure:
+    """404, or 405 where another method would do."""
+    if not error.allowed:
+        return Failure(404, "No HTTP resource was found that matches the request.")
+    text = f"The requested resource does not support http method '{method}'."
+    return Failure(405, text, {"Allow": ", ".join(error.allowed)})

@@ -43,7 +43,7 @@ def import_(file: Path, *, database: str | None = None) -> None:
     Parameters
     ----------
     file
-        XML as the bank publishes it, daily or historical; or CSV, with or without a heading:
+        XML as the bank publishes it, daily or of 90 days; or CSV, with or without a heading:
         2026-01-15,EUR,USD,1.145036
     database
         sqlite:///path or postgresql://user@host/name.

@@ -84,7 +84,6 @@ class Shared(Record, forbid_unknown_fields=True):
     """What the exchanges of a folder have in common: headers, kinds of wildcard, named steps."""
 
     sorted_keys: bool = True
-
     headers: dict[str, str] = msgspec.field(default_factory=dict)
     wildcards: dict[str, str] = msgspec.field(default_factory=dict)
     steps: dict[str, Step] = msgspec.field(default_factory=dict)

@@ -308,7 +308,14 @@ Then, with the id it answers: charge it, refund a part, look at it.
 Make an order that a customer pays in the browser: at the address that stands behind Location.
 
   curl -si 'http://{login}@{host}/orders/create' -d '{{"amount": 9.99, "description": "A book"}}'
+{_other_wires(address)}
+Other test cards: 4000000000000002 is declined, 4000000000009995 lacks funds (docs/sandbox.md).
+Health {address}/health/ready   Metrics {address}/metrics
+"""
 
+
+def _other_wires(address: str) -> str:
+    return f"""
 The same merchant on the Razorpay wire:
   curl -s -u {seeded.KEY_ID}:{seeded.KEY_SECRET} '{address}/v1/orders' \\
     -d amount=50000 -d currency=INR -d receipt=receipt-1
@@ -325,7 +332,4 @@ An order by invoice on the AfterPay wire; then capture and refund it, in full or
   curl -s -X POST {address}/api/v3/orders/1001/captures -H 'X-Auth-Key: {seeded.AUTH_KEY}'
   curl -s -X POST {address}/api/v3/orders/1001/refunds -H 'X-Auth-Key: {seeded.AUTH_KEY}'
   curl -s {address}/api/v3/orders/1001 -H 'X-Auth-Key: {seeded.AUTH_KEY}'
-
-Other test cards: 4000000000000002 is declined, 4000000000009995 lacks funds (docs/sandbox.md).
-Health {address}/health/ready   Metrics {address}/metrics
 """

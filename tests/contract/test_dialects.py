@@ -18,7 +18,6 @@ from msgspec.structs import replace
 from tests.conformance import exchange as documented
 from tests.conformance.exchange import Step, compare, find
 from tests.contract.wires import (
-    ADDRESSES,
     EXAMPLES,
     KEY,
     MOVES,
@@ -28,6 +27,7 @@ from tests.contract.wires import (
     Example,
     Wire,
     open_desk,
+    readable,
 )
 
 import counterfoil
@@ -63,25 +63,6 @@ FOLLOWING: Final = {
     ]
     for wire in WIRES
 }
-
-
-def readable(wire: Wire) -> list[Step]:
-    """What can be read of an order that was just made: rows with one id, named as examples do."""
-    named = {
-        example.call: example.ask.path
-        for example in EXAMPLES
-        if example.wire is wire and example.said.response.status == 200
-    }
-    found = []
-    for row in wire.rows():
-        if row.method in READS and row.path.count("{}") < 2:
-            path = row.path.replace("{}", "{order}")
-            if wire.name in ADDRESSES and "{}" in row.path:
-                path = named.get((row.method, row.path), "/{nothing}")
-            found.append(Step(method=row.method, path=path))
-    return found
-
-
 each_call: Final = pytest.mark.parametrize("move", FIRST, ids=lambda move: move.name)
 
 

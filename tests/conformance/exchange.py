@@ -226,10 +226,9 @@ def compare(expected: Expected, answer: Response, names: Names, common: Shared) 
     found += _headers(expected, answer, names, bound, kinds)
     found += _links(expected, answer, names, bound, kinds)
     if expected.contains:
-        lacks = [each for each in expected.contains if fill(each, names) not in answer.text]
-        return found + [f"body: lacks {each}" for each in lacks]
-    wanted = fill(expected.body, names)
-    found += _body(wanted, answer.content, bound, kinds)
+        lacks = (each for each in expected.contains if fill(each, names) not in answer.text)
+        return [*found, *(f"body: lacks {each}" for each in lacks)]
+    found += _body(wanted := fill(expected.body, names), answer.content, bound, kinds)
     if wanted and not found:
         order = None if common.sorted_keys else json.loads(wanted)
         found += _bytes(

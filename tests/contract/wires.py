@@ -188,6 +188,23 @@ EXAMPLES: Final = [example for wire in WIRES for example in examples(wire)]
 MOVES: Final = [example for example in EXAMPLES if example.moves]
 
 
+def readable(wire: Wire) -> list[Step]:
+    """What can be read of an order that was just made: rows with one id, named as examples do."""
+    named = {
+        example.call: example.ask.path
+        for example in EXAMPLES
+        if example.wire is wire and example.said.response.status == 200
+    }
+    found = []
+    for row in wire.rows():
+        if row.method in READS and row.path.count("{}") < 2:
+            path = row.path.replace("{}", "{order}")
+            if wire.name in ADDRESSES and "{}" in row.path:
+                path = named.get((row.method, row.path), "/{nothing}")
+            found.append(Step(method=row.method, path=path))
+    return found
+
+
 class Bank:
     """The test bank, which takes a moment, counts what it is asked, and may be struck dumb."""
 

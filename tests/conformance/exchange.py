@@ -184,6 +184,8 @@ def find(answer: Response, place: str) -> str:
 
     `place?name` is the parameter of that name in the query of the address there, and
     `place ~ token=(.*)` what that group finds.
+    `place?name` is the parameter of that name in the query of the address there. `*` is all of a
+    body that is no JSON.
     """
     place, _, pattern = place.partition(" ~ ")
     found = re.search(pattern or "(.*)", _at(answer, place), re.DOTALL)
@@ -193,6 +195,8 @@ def find(answer: Response, place: str) -> str:
 
 def _at(answer: Response, place: str) -> str:
     place, _, parameter = place.partition("?")
+    if place == "*":
+        return answer.text
     if place.startswith("link:"):
         return links(answer)[place.removeprefix("link:")]
     value: object = json.loads(answer.content)
@@ -285,6 +289,8 @@ def _ordered(url: str) -> str:
 def _body(expected: str, raw: bytes, bound: Names, kinds: Kinds) -> list[str]:
     if not expected:
         return [f"body: expected none, got {len(raw)} bytes"] if raw else []
+    if not expected.lstrip().startswith(("{", "[")):
+        return match_text(expected.strip(), raw.decode(), "body", bound, kinds)
     try:
         actual = json.loads(raw, parse_float=Decimal)
     except ValueError as error:

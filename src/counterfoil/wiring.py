@@ -270,8 +270,7 @@ def served(made: Parts, pump: Pump) -> Served:
         def now() -> str:
             return clock.today().isoformat()
 
-        trial = sandbox.serve(now, advance, partial(sample, own.orders))
-        wires["sandbox"] = ("sandbox", trial)
+        wires["sandbox"] = ("sandbox", sandbox.serve(now, advance, partial(sample, own.orders)))
     wires["complete"] = ("browser", returning.serve(made.engine))
     if made.bank is not None:
         wires["test"] = ("bank", pages.serve(made.bank))

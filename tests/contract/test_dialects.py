@@ -188,10 +188,10 @@ async def test_what_has_no_answer_yet_can_be_read(move: Example, desk: Desk) -> 
             desk.names |= desk.keys
             headers = {name: value for name, value in move.ask.headers.items() if value}
             if desk.knows(asked):
-                own = await desk.send(move, replace(asked, headers=headers))
-                common = await desk.send(move, replace(asked, headers={}))
+                steps = (replace(asked, headers=headers), replace(asked, headers={}), asked)
+                found = [await desk.send(move, step) for step in steps]
                 # Some keys may make orders and not read them.
-                assert 200 in {own.status_code, common.status_code}, (asked, own.text)
+                assert 200 in {each.status_code for each in found}, (asked, found[0].text)
 
 
 # Idempotency keys.

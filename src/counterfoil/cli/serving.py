@@ -326,6 +326,13 @@ Then, with the id it answers: charge it, refund a part, look at it.
   curl -s -X PUT 'http://{login}@{host}/orders/ID/refund' -d '{{"amount": 1.99}}'
   curl -s 'http://{login}@{host}/orders/ID?expand=card,operations.cashflow'
 
+{further(address, login)}"""
+
+
+def further(address: str, login: str) -> str:
+    """What may be pasted next."""
+    host = address.removeprefix("http://")
+    return f"""\
 Make an order that a customer pays in the browser: at the address that stands behind Location.
 
   curl -si 'http://{login}@{host}/orders/create' -d '{{"amount": 9.99, "description": "A book"}}'

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help run demo test check fix cover bench soak fuzz docs dialect connector venv dev clean venv-package browser postgres
+.PHONY: help run demo test check fix cover bench soak fuzz docs dialect connector venv dev clean venv-package browser postgres clients
 
 help: ## what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,7 +49,7 @@ fix: dev ## format and mend what can be mended
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
 
-test: check browser postgres .node/.installed ## every test
+test: check browser postgres clients .node/.installed ## every test
 	@$(BIN)/pytest -n 2 $(ARGS)
 
 browser:
@@ -67,6 +67,14 @@ browser:
 postgres:
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { test "$$(id -u)" = 0 || { echo "install Debian's postgresql first: apt-get install postgresql"; exit 1; }; \
 	echo "installing the database that tests need"; apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql >/dev/null; }
+
+clients: .clients/.done
+
+.clients/.done: tests/payfunc/client/package.json
+	@command -v npm >/dev/null || { test "$$(id -u)" = 0 || { echo "install Debian's npm first: apt-get install npm"; exit 1; }; \
+	echo "installing Node, for which some clients are made"; apt-get update -qq && apt-get install -y -qq --no-install-recommends npm >/dev/null; }
+	@mkdir -p .clients && cp $< .clients/package.json
+	@cd .clients && npm install --silent --no-audit --no-fund --ignore-scripts --no-package-lock && touch .done
 
 cover: dev ## branch coverage of core and engine
 	@$(BIN)/coverage erase

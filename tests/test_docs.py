@@ -26,6 +26,9 @@ from counterfoil.dialects.bizon import (
     routes,
     schema,
 )
+from counterfoil.dialects.payfunc import errors as payfunc_errors
+from counterfoil.dialects.payfunc import render as payfunc_render
+from counterfoil.dialects.payfunc import routes as payfunc_routes
 
 ROOT: Final = Path(__file__).parent.parent
 DOCS: Final = ROOT / "docs"
@@ -158,6 +161,25 @@ def test_every_call_is_on_the_bizon_page() -> None:
     for methods, path in found:
         shown = f"`{methods.split()[0]} {path}`" in page or f"`{path}`" in page
         assert shown, f"docs/wires/bizon.md says nothing of {methods} {path}"
+
+
+def test_every_call_is_on_the_payfunc_page() -> None:
+    page = read(DOCS / "wires" / "payfunc.md")
+    rows = re.findall(r'\("([A-Z ]+)", +"(/[^"]+)"', getsource(payfunc_routes))
+    assert len(rows) > 10
+    for methods, path in [*rows, *(("GET", path) for path in payfunc_routes.OPEN)]:
+        assert f"`{methods.split()[0]} {path}`" in page, f"payfunc.md lacks {methods} {path}"
+
+
+def test_every_status_and_error_type_is_on_the_payfunc_page() -> None:
+    page = read(DOCS / "wires" / "payfunc.md")
+    words = {*payfunc_render.STATUS.values(), *payfunc_render.BUCKETS.values()}
+    kinds = {each.kind for each in payfunc_errors.ERRORS.values()} - {
+        "missing configuration",
+        "database failure",
+    }
+    for word in words | kinds:
+        assert f"`{word}`" in page, f"docs/wires/payfunc.md does not explain {word}"
 
 
 def test_every_merchant_setting_of_the_wire_is_on_its_page() -> None:

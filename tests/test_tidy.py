@@ -19,7 +19,7 @@ FILE_LINES_MAX: Final = 400
 FUNCTION_LINES_MAX: Final = 50
 HANDLER_LINES_MAX: Final = 15  # of its body, without the docstring
 NESTING_MAX: Final = 3
-WHOLE_MAX: Final = 39_500
+WHOLE_MAX: Final = 44_000
 BLOCKS: Final = (
     ast.For, ast.AsyncFor, ast.While, ast.If, ast.Try, ast.TryStar, ast.With, ast.AsyncWith,
     ast.Match,
@@ -38,15 +38,16 @@ class Budget(NamedTuple):
 # What is granted is a debt with a figure, not a new budget: a package that grows past it fails.
 # fmt: off
 BUDGETS: Final = (
-    Budget("core", 1800, 3900, "currencies and declines are tables of facts; units and claims "
+    Budget("core", 1800, 4150, "currencies and declines are tables of facts; units and claims "
                                "serve the wires that come next; what follows is durable; "
                                "what 3-D Secure says and asks"),
-    Budget("engine", 1500, 3450, "timers, the outbox and what falls due: no library does them on "
+    Budget("engine", 1500, 4100, "timers, the outbox and what falls due: no library does them on "
                                  "both stores; orders that wait for their cardholder, or are "
-                                 "paid from a page"),
+                                 "paid from a page; accounts that are tried until they pay"),
     Budget("threeds", 800),
-    Budget("store", 1300, 4500, "lists by any filter, full-text search, proofs and group commit, "
-                                "done by each of two databases in its own way; moving house"),
+    Budget("store", 1300, 4650, "lists by any filter, full-text search, proofs and group commit, "
+                                "done by each of two databases in its own way; moving house; "
+                                "what wires keep"),
     Budget("vault", 600, 1700, "wallet tokens: two schemes of signatures, certificates, and the "
                                "BER that Apple writes them in"),
     Budget("courier", 920),
@@ -54,7 +55,7 @@ BUDGETS: Final = (
     Budget("dialects/*", 1200, 3900, "every fault of a request is named, member by member; bodies "
                                      "are read and calls made in modules of their own; AfterPay's "
                                      "rows, numbers and signed views, 17 calls and a login page"),
-    Budget("connectors/*", 800, 1390, "the test bank's book is written through memory by a process "
+    Budget("connectors/*", 800, 1480, "the test bank's book is written through memory by a process "
                                       "that is alone, and shared by several that are not; the bank "
                                       "is directory server and issuer for 3-D Secure besides"),
 )

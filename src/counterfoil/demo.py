@@ -51,6 +51,8 @@ CREDENTIALS: Final = (
     ("bizon", LOGIN, 1),
     ("bizon", "project_reserve", 2),
     ("afterpay", LOGIN, 1),
+    ("payfunc", "demo0001", 1),
+    ("payfunc", "demo0002", 2),
 )
 RATES: Final = (
     ("RUB", "75.132109"),

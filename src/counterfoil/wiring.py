@@ -236,28 +236,30 @@ def tell(chore: str, outcome: object) -> None:
         log.info("operations without an answer", found=outcome.found, closed=outcome.closed)
 
 
-def served(made: Parts, pump: Pump) -> Served:
-    """The application over those parts."""
-    gateway = Gateway(
+def gateway(made: Parts) -> Gateway:
+    """What every wire is served with."""
+    files = KeysFile(wallets_file(made.settings.beside))
+    return Gateway(
         orders=Orders(made.engine),
         directory=Directory(made.store, made.vault, made.clock),
         store=made.store,
         clock=made.clock,
         base=made.settings.base_url,
         checkout=made.settings.checkout_url,
-        wallets=TokenVault(
-            made.vault.hash_secret,
-            SealedKeys(made.vault),
-            KeysFile(wallets_file(made.settings.beside)),
-        ),
+        wallets=TokenVault(made.vault.hash_secret, SealedKeys(made.vault), files),
     )
+
+
+def served(made: Parts, pump: Pump) -> Served:
+    """The application over those parts."""
+    own = gateway(made)
     wires = {
         segment: (dialect.name, handler)
         for dialect in dialects.found()
-        for handler in (dialect.serve(gateway),)
+        for handler in (dialect.serve(own),)
         for segment in dialect.segments
     }
-    wires["pay"] = ("checkout", checkout.serve(gateway, Secured(made.engine)))
+    wires["pay"] = ("checkout", checkout.serve(own, Secured(made.engine)))
     clock = made.clock
     if made.settings.demo and isinstance(clock, SystemClock):
 
@@ -268,8 +270,7 @@ def served(made: Parts, pump: Pump) -> Served:
         def now() -> str:
             return clock.today().isoformat()
 
-        page = partial(sample, gateway.orders)
-        wires["sandbox"] = ("sandbox", sandbox.serve(now, advance, page))
+        wires["sandbox"] = ("sandbox", sandbox.serve(now, advance, partial(sample, own.orders)))
     wires["complete"] = ("browser", returning.serve(made.engine))
     if made.bank is not None:
         wires["test"] = ("bank", pages.serve(made.bank))

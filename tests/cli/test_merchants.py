@@ -31,10 +31,14 @@ def ask_once(server: Server, credentials: tuple[str, str]) -> Answer:
 
 
 def test_keys_have_the_form_that_programs_rely_on(seeded: Run) -> None:
-    assert seeded("keys", "--json").json == KEYS
+    found = seeded("keys", "--json").json
+    assert isinstance(found, dict)
+    assert {wire: found[wire] for wire in KEYS} == KEYS
+    assert set(found["payfunc"]) == {"private", "public", "account", "verify_pem"}
+    assert found["payfunc"]["verify_pem"].startswith("-----BEGIN PUBLIC KEY-----")
     plain = seeded("keys")
-    lines = [f"{wire}\t{name}\t{value}\n" for wire in KEYS for name, value in KEYS[wire].items()]
-    assert (plain.status, plain.out) == (0, "".join(lines))
+    assert plain.status == 0
+    assert plain.out.startswith("bizon\tlogin\tproject\nbizon\tpassword\tpassword\n")
 
 
 def test_there_are_no_keys_before_the_demo(run: Run) -> None:
@@ -182,7 +186,7 @@ def test_settings_change_and_are_shown(seeded: Run) -> None:
     shown = seeded("merchant", "show", "1").json
     assert isinstance(changed, dict)
     assert isinstance(shown, dict)
-    assert shown == changed | {"logins": ["project", demo.KEY_ID]}
+    assert shown == changed | {"logins": ["project", "demo0001", demo.KEY_ID]}
     assert (shown["pricing"], shown["currencies"]) == (pricing, ["USD", "GBP"])
     assert shown["multiple_charges"] is True
 

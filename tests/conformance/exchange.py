@@ -28,9 +28,8 @@ SHARED: Final = "shared.toml"
 NAME: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}", re.ASCII)
 WILDCARD: Final = re.compile(r"<([a-z]+)(?::([a-z0-9_]+))?>", re.ASCII)
 LINK: Final = re.compile(r'<([^>]*)>\s*;\s*rel="([a-z ]+)"', re.ASCII)
-EXCERPT: Final = 2_000  # characters of an answer that an explanation quotes
+EXCERPT, AROUND = 2_000, 40  # characters quoted of an answer; around the first byte that differs
 DAY_S: Final = 86_400
-AROUND: Final = 40  # characters of context around the first byte that differs
 
 Names = dict[str, str]
 Kinds = Mapping[str, str]
@@ -183,6 +182,8 @@ def find(answer: Response, place: str) -> str:
 
     `place?name` is the parameter of that name in the query of the address there, and
     `place ~ token=(.*)` what that group finds.
+    `place?name` is the parameter of that name in the query of the address there. `*` is all of a
+    body that is no JSON.
     """
     place, _, pattern = place.partition(" ~ ")
     found = re.search(pattern or "(.*)", _at(answer, place), re.DOTALL)
@@ -192,6 +193,8 @@ def find(answer: Response, place: str) -> str:
 
 def _at(answer: Response, place: str) -> str:
     place, _, parameter = place.partition("?")
+    if place == "*":
+        return answer.text
     if place.startswith("link:"):
         return links(answer)[place.removeprefix("link:")]
     value: object = json.loads(answer.content)
@@ -219,21 +222,18 @@ def links(answer: Response) -> Names:
 def compare(expected: Expected, answer: Response, names: Names, common: Shared) -> list[str]:
     """What differs, a line each: status, headers, links, body, and the bytes of the body."""
     bound: Names = {}
-    kinds = common.wildcards
-    found = []
+    found, kinds = [], common.wildcards
     if answer.status_code != expected.status:
         found.append(f"status: expected {expected.status}, got {answer.status_code}")
     found += _headers(expected, answer, names, bound, kinds)
     found += _links(expected, answer, names, bound, kinds)
     if expected.contains:
-        lacks = (each for each in expected.contains if fill(each, names) not in answer.text)
-        return [*found, *(f"body: lacks {each}" for each in lacks)]
-    found += _body(wanted := fill(expected.body, names), answer.content, bound, kinds)
-    if wanted and not found:
+        lacks = [each for each in expected.contains if fill(each, names) not in answer.text]
+        return found + [f"body: lacks {each}" for each in lacks]
+    found += _body(wanted := fill(expected.body, names), raw := answer.content, bound, kinds)
+    if wanted.lstrip().startswith(("{", "[")) and not found:
         order = None if common.sorted_keys else json.loads(wanted)
-        found += _bytes(
-            canonical(json.loads(answer.content, parse_float=Decimal), order), answer.content
-        )
+        found += _bytes(canonical(json.loads(raw, parse_float=Decimal), order), raw)
     if expected.length is not None and len(answer.content) != expected.length:
         found.append(f"length: expected {expected.length} bytes, got {len(answer.content)}")
     return found
@@ -283,6 +283,8 @@ def _ordered(url: str) -> str:
 def _body(expected: str, raw: bytes, bound: Names, kinds: Kinds) -> list[str]:
     if not expected:
         return [f"body: expected none, got {len(raw)} bytes"] if raw else []
+    if not expected.lstrip().startswith(("{", "[")):
+        return match_text(expected.strip(), raw.decode(), "body", bound, kinds)
     try:
         actual = json.loads(raw, parse_float=Decimal)
     except ValueError as error:
@@ -295,8 +297,7 @@ def _bytes(wanted: bytes, raw: bytes) -> list[str]:
         return []
     pairs = enumerate(zip(wanted, raw, strict=False))
     at = next((at for at, (one, two) in pairs if one != two), min(len(wanted), len(raw)))
-    start = max(0, at - AROUND)
-    ours, theirs = wanted[start : at + AROUND], raw[start : at + AROUND]
+    ours, theirs = (text[max(0, at - AROUND) : at + AROUND] for text in (wanted, raw))
     return [f"body: not compact sorted JSON from byte {at}: expected {ours!r}, got {theirs!r}"]
 
 

@@ -28,5 +28,5 @@ def test_answer_is_the_documented_one(path: Path, tmp_path: Path) -> None:
 
 async def replayed(path: Path, folder: Path) -> list[str]:
     async with gateway(folder) as fresh:
-        names = calendar(fresh.clock.today())
+        names = calendar(fresh.clock.today()) | fresh.names
         return await replay(read(path), shared(path), fresh.client, fresh.clock.advance, names)

@@ -6,6 +6,7 @@ import pytest
 
 from counterfoil.connectors import Behaviour
 from counterfoil.connectors.sandbox.table import (
+    AMOUNTS,
     BY_CARD,
     BY_NAME,
     DEFAULT,
@@ -65,7 +66,10 @@ def test_what_no_bank_is_asked_has_no_card() -> None:
 def test_every_number_is_valid_and_of_one_row() -> None:
     numbers = [row.card for row in ROWS if row.card is not None]
     assert len(numbers) == len(set(numbers)) == len(BY_CARD)
-    assert all(luhn(number) and 14 <= len(number) <= 16 for number in numbers)
+    assert all(14 <= len(number) <= 16 for number in numbers)
+    assert [number for number in numbers if not luhn(number)] == [
+        "5555550000004444"
+    ]  # as published
     assert brand_of(TEST_BIN) is Brand.VISA
 
 
@@ -93,3 +97,12 @@ def test_the_page_holds_the_table() -> None:
     assert table.strip() == markdown()
     assert before.strip()
     assert after.strip() == ""
+
+
+def test_amounts_are_declined_on_the_cards_that_say_so() -> None:
+    assert [row.card for row in ROWS if row.by_amount] == [
+        "2221000000000009",
+        "4200000000000000",
+        "5555550000004444",
+    ]
+    assert len(set(AMOUNTS.values())) == len(AMOUNTS)

@@ -1,7 +1,8 @@
 """Every wire, and a gateway in memory that serves them all: what the dialect contract runs on.
 
 A wire's examples say how it is called, so the contract asks nothing of a wire but what it shows:
-`dialect`, `errors.ERRORS`, `render.STATUS` and `OUTCOMES`, `routes.ROUTES`, and its exchanges. The
+`dialect`, `errors.ERRORS`, `render.STATUS` and `OUTCOMES`, `routes.ROUTES`, its exchanges, and with
+`routes.OPEN` the paths that anybody may read. The
 template's are in `_examples`, because no demo data knows its credentials: here they are made.
 """
 
@@ -21,6 +22,7 @@ from counterfoil import connectors, demo, dialects
 from counterfoil.connectors import Place
 from counterfoil.core.answers import Answer, Unknown
 from counterfoil.core.errors import Code
+from counterfoil.core.keeping import NOBODY, Kept
 from counterfoil.core.merchant import Credential
 from counterfoil.core.order import Kind, Order, Outcome
 from counterfoil.core.ports import Acquirer, Capability, Inquiry, Instruction, Receiver
@@ -66,6 +68,7 @@ def razorpay(order: Order) -> dict[str, str]:
 
 
 ADDRESSES: Final[Mapping[str, Callable[[Order], dict[str, str]]]] = {"razorpay": razorpay}
+LENT: Final[dict[tuple[int, str, int], Kept]] = {}  # signing keys, which take long to make
 
 
 class Row(NamedTuple):
@@ -86,7 +89,9 @@ class Wire:
         self.errors: Mapping[Code, object] = errors.ERRORS
         self.status: Mapping[Standing, str] = render.STATUS
         self.outcomes: Mapping[Outcome, str] = render.OUTCOMES
-        self.routes: Routes[object] = import_module(f"{package}.routes").ROUTES
+        routes = import_module(f"{package}.routes")
+        self.routes: Routes[object] = routes.ROUTES
+        self.open: Mapping[str, object] = getattr(routes, "OPEN", {})
 
     @property
     def folder(self) -> Path:
@@ -198,9 +203,10 @@ def readable(wire: Wire) -> list[Step]:
     found = []
     for row in wire.rows():
         if row.method in READS and row.path.count("{}") < 2:
-            path = row.path.replace("{}", "{order}")
-            if wire.name in ADDRESSES and "{}" in row.path:
-                path = named.get((row.method, row.path), "/{nothing}")
+            path = row.path
+            if "{}" in row.path:
+                unnamed = "{nothing}" if wire.name in ADDRESSES else "{order}"
+                path = named.get((row.method, row.path), row.path.replace("{}", unnamed))
             found.append(Step(method=row.method, path=path))
     return found
 
@@ -253,6 +259,7 @@ class Desk:
         self.clock = clock
         self.app = app
         self.client = AsyncClient(transport=ASGITransport(app=app), base_url=BASE)
+        self.keys: Names = {}
         self.names: Names = documented.calendar(clock.today())
         self.serials = count(1)
 
@@ -275,9 +282,15 @@ class Desk:
         return await self.client.request(
             asked.method,
             documented.fill(asked.path, self.names),
-            headers={each: value for each, value in headers.items() if value},
+            headers=self.known(headers),
             content=body,
         )
+
+    def known(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """The headers with the names of now."""
+        return {
+            each: documented.fill(value, self.names) for each, value in headers.items() if value
+        }
 
     async def keyed(self, example: Example, key: str, step: Step | None = None) -> Response:
         """The same, under an idempotency key."""
@@ -338,4 +351,12 @@ async def open_desk() -> Desk:
     }
     handlers["complete"] = ("browser", returning.serve(engine))
     handlers["test"] = ("bank", serve(pages))
-    return Desk(engine, bank, clock, Served(handlers, store))
+    desk = Desk(engine, bank, clock, Served(handlers, store))
+    store._kept |= LENT
+    for wire in WIRES:
+        if wire.dialect.keys is not None:
+            found = await wire.dialect.keys(gateway, MERCHANT, BASE)
+            desk.keys |= {f"{wire.name}_{name}": value for name, value in found.items()}
+    desk.names |= desk.keys
+    LENT.update({place: item for place, item in store._kept.items() if place[0] == NOBODY})
+    return desk

@@ -16,15 +16,15 @@ from cyclopts import App, Parameter
 from msgspec.structs import replace
 
 from counterfoil import demo as seeded
-from counterfoil import logs, wiring
+from counterfoil import issuing, logs, wiring
 from counterfoil.cli.family import Family
-from counterfoil.cli.opening import within
+from counterfoil.cli.opening import among
 from counterfoil.cli.output import print_json, say
 from counterfoil.config import Settings, SettingsError, from_environment
-from counterfoil.core.ports import Store
 from counterfoil.database import migrated
 from counterfoil.web.app import Served
 from counterfoil.web.http import Bounded
+from counterfoil.wiring import Parts
 
 BACKLOG: Final = 2048
 COLLECTIONS: Final = (20_000, 20, 50)  # requests leave no cycles behind; look for them seldom
@@ -236,34 +236,54 @@ def migrate(*, database: str | None = None) -> None:
     say(f"at step {after} already" if before == after else f"from step {before} to step {after}")
 
 
-def keys(*, database: str | None = None, json: Json = False) -> int:
-    """Print the demo merchant's credentials on every wire.
+def keys(
+    *,
+    merchant: int = 1,
+    base_url: str | None = None,
+    database: str | None = None,
+    json: Json = False,
+) -> int:
+    """Print what a merchant calls the wires with: of the demo merchant all, of another its tokens.
+
+    Keys of the PayFunc wire say where the API is; give the address that clients see.
 
     Example: counterfoil keys --json
+    Example: counterfoil keys --merchant 3 --base-url https://pay.example
 
     Parameters
     ----------
+    merchant
+        Its id.
+    base_url
+        The public address of the API (default: where this machine would serve it).
     database
         sqlite:///path or postgresql://user@host/name.
     """
+    settings = from_environment(database=database, base_url=base_url)
+    base = settings.base_url or f"http://{settings.host}:{settings.port}"
 
-    async def seeded_there(store: Store) -> bool:
-        return await store.credential("bizon", seeded.LOGIN) is not None
+    async def act(parts: Parts) -> dict[str, dict[str, str]] | None:
+        if await parts.store.merchant(merchant) is None:
+            return None
+        demo = await parts.store.credential("bizon", seeded.LOGIN)
+        own = credentials() if demo is not None and demo.merchant == merchant else {}
+        return own | await issuing.keys(parts, merchant, base)
 
-    if not within(database, seeded_there):
-        say("no demo merchant here; seed it: counterfoil demo")
+    found = among(database, act)
+    if found is None:
+        say("no such merchant here; seed the demo's: counterfoil demo")
         return 1
     if json:
-        print_json(credentials())
+        print_json(found)
     else:
-        for wire, named in credentials().items():
+        for wire, named in found.items():
             for name, value in named.items():
                 print(f"{wire}\t{name}\t{value}")
     return 0
 
 
 def credentials() -> dict[str, dict[str, str]]:
-    """The demo merchant's credentials by wire."""
+    """The demo merchant's logins and passwords by wire."""
     return {
         "bizon": {"login": seeded.LOGIN, "password": seeded.PASSWORD},
         "razorpay": {
@@ -284,6 +304,7 @@ Counterfoil, seeded for a demonstration. No card is real and no money moves.
   Bizon    login {seeded.LOGIN}, password {seeded.PASSWORD}   (with a reserve: project_reserve)
   Razorpay key {seeded.KEY_ID}, secret {seeded.KEY_SECRET}
   AfterPay X-Auth-Key {seeded.AUTH_KEY}
+  PayFunc  keys are tokens: counterfoil keys
 
 Pay an order in the browser, with card 4111 1111 1111 1111 or a wallet's button:
 
@@ -305,6 +326,13 @@ Then, with the id it answers: charge it, refund a part, look at it.
   curl -s -X PUT 'http://{login}@{host}/orders/ID/refund' -d '{{"amount": 1.99}}'
   curl -s 'http://{login}@{host}/orders/ID?expand=card,operations.cashflow'
 
+{further(address, login)}"""
+
+
+def further(address: str, login: str) -> str:
+    """What may be pasted next."""
+    host = address.removeprefix("http://")
+    return f"""\
 Make an order that a customer pays in the browser: at the address that stands behind Location.
 
   curl -si 'http://{login}@{host}/orders/create' -d '{{"amount": 9.99, "description": "A book"}}'

@@ -4,6 +4,7 @@ A notice (`core/events.py`) is made in the same commit as what it tells of. Each
 its event gets a callback in the form of its wire: at least once, in order within one order.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
@@ -24,6 +25,8 @@ class Endpoint(Record):
 
     `events` empty: of everything its form has words for. `off`: why it is told nothing any more.
     `facts` is what its wire keeps of it (JSON text), given back unread.
+    `named`: it is told only of orders that name an address of their own there (its `url` is then
+    scheme, host and port), and at that address.
     """
 
     merchant: int
@@ -34,8 +37,15 @@ class Endpoint(Record):
     events: tuple[Event, ...] = ()
     login: str | None = None
     secrets: tuple[SealedSecret, ...] = ()
+    named: bool = False
     off: str | None = None
     facts: str | None = None
+
+    def address(self, callback: str | None) -> str | None:
+        """Where it is told of an order that names that address; None: it is not."""
+        if not self.named:
+            return self.url
+        return callback if callback is not None and origin(callback) == self.url else None
 
     def wants(self, event: Event) -> bool:
         """Whether it is to be told of this."""
@@ -55,6 +65,12 @@ class Endpoint(Record):
             first = min(self.secrets, key=lambda each: each.since)
             found = [first] if at < first.since else []
         return tuple(sorted(found, key=lambda each: -each.since))
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port of an address, as written."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{re.split('[/?#]', rest, maxsplit=1)[0]}"
 
 
 class Told(Record):

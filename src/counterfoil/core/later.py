@@ -24,9 +24,12 @@ LIFE_BY_METHOD_DAYS: Final[Mapping[str, int]] = {"invoice": 30}  # source: After
 
 def timers_after(merchant: Merchant, order: Order, closed: Operation) -> tuple[Timer, ...]:
     """The timers that an operation sets when it closes."""
-    if closed.kind is not Kind.AUTHORIZE or closed.outcome is not Outcome.APPROVED:
+    if closed.kind is not Kind.AUTHORIZE:
         return ()
     assert closed.closed is not None
+    if closed.outcome is not Outcome.APPROVED:
+        due = None if order.retries is None else order.retries.due(closed.closed)
+        return () if due is None else (Timer(kind=Due.RETRY, subject=order.id, due=due),)
     found: tuple[Timer, ...] = ()
     if merchant.charge_after_s is not None and not closed.charge_next:
         due = closed.closed + merchant.charge_after_s * SECOND_US

@@ -220,11 +220,27 @@ class Location(Record):
     region: str | None = None
 
 
+class Retries(Record):
+    """When an order that its account did not pay at once is tried again by itself.
+
+    `at_once`: it is charged as soon as it is authorized.
+    """
+
+    account: int
+    at: tuple[int, ...] = ()
+    at_once: bool = False
+
+    def due(self, now: int) -> int | None:
+        """The next of those instants; None: there is none left."""
+        return next((each for each in self.at if each > now), None)
+
+
 class Order(Record, dict=True, gc=True):
     """What a merchant asks a customer to pay. `version` counts the commits that made it.
 
     `told` counts the notices of it. `expires` is when it can no longer be paid, where that is so.
     `facts` is what the wire that made it keeps of it (JSON text), given back unread.
+    `retries`: an account is to pay it. `callback`: an address to be told that it named itself.
     """
 
     merchant: int
@@ -245,6 +261,8 @@ class Order(Record, dict=True, gc=True):
     parent: int | None = None
     relation: Relation | None = None
     session: Session | None = None
+    retries: Retries | None = None
+    callback: str | None = None
     closed: Code | None = None
     closed_at: int | None = None
 

@@ -12,6 +12,7 @@ from counterfoil.core.answers import Answer
 from counterfoil.core.callbacks import Outbox
 from counterfoil.core.card import Brand, Card, Cvv, Pan, SealedCard, SealedSecret, Secret
 from counterfoil.core.change import Change, KeyUse
+from counterfoil.core.keeping import Keeper
 from counterfoil.core.ledger import Posting
 from counterfoil.core.merchant import Credential, Merchant
 from counterfoil.core.money import Money
@@ -228,7 +229,7 @@ def projection(order: Order) -> tuple[str | None, ...]:
     )
 
 
-class Store(Timekeeper, Outbox, Protocol):
+class Store(Timekeeper, Outbox, Keeper, Protocol):
     """Where the truth rests. Everything a change holds becomes durable together, or not at all."""
 
     async def commit(self, change: Change) -> Committed:

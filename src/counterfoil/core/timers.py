@@ -22,6 +22,7 @@ class Due(StrEnum):
     RESOLVE = "resolve"  # an operation has no answer; subject: the operation, lane: none
     GIVE_BACK = "give_back"  # it was approved after all, when nobody counted on it; as RESOLVE
     DELIVER = "deliver"  # notices wait for an endpoint; subject: the order, lane: the endpoint
+    RETRY = "retry"  # an account did not pay an order; subject: the order, since: which try
     RESEND = "resend"  # an attempt is to be made again; subject: the attempt, lane: the endpoint
 
 

@@ -7,7 +7,7 @@ keys.
 
 import pkgutil
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from importlib import import_module
 from typing import Final
 
@@ -27,7 +27,8 @@ class Dialect(Record):
     """A wire: its name, the first parts of the paths it owns, and what answers there.
 
     `settings` are the names of those that a merchant may have on this wire alone. `form` is how it
-    tells merchants of what happens, where it has callbacks.
+    tells merchants of what happens, where it has callbacks. `keys` gives what a merchant (its id)
+    calls the wire at an address with, where that is more than a login and a password.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Dialect(Record):
     serve: Callable[[Gateway], Handler]
     settings: tuple[str, ...] = ()
     form: Form | None = None
+    keys: Callable[[Gateway, int, str], Awaitable[Mapping[str, str]]] | None = None
 
 
 def found() -> tuple[Dialect, ...]:

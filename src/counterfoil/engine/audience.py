@@ -45,8 +45,13 @@ class Audience:
         """Look this merchant's endpoints up again: one has changed."""
         self._known.pop(merchant, None)
 
-    async def timers(self, merchant: int, notices: Sequence[Notice]) -> tuple[Timer, ...]:
-        """A timer for each endpoint that wants any of an order's new notices, due at once."""
+    async def timers(
+        self, merchant: int, notices: Sequence[Notice], callback: str | None = None
+    ) -> tuple[Timer, ...]:
+        """A timer for each endpoint that wants any of an order's new notices, due at once.
+
+        `callback` is the address that the order names itself.
+        """
         endpoints = await self.of(merchant)
         if not endpoints:
             return ()
@@ -59,7 +64,7 @@ class Audience:
                 since=wanted[0].sequence,
             )
             for endpoint in endpoints
-            if (wanted := self.wanted(endpoint, notices))
+            if endpoint.address(callback) and (wanted := self.wanted(endpoint, notices))
         )
 
     def wanted(self, endpoint: Endpoint, notices: Sequence[Notice]) -> list[Notice]:

@@ -99,9 +99,10 @@ async def post(desk: Desk, endpoint: Endpoint, notice: Notice) -> Attempt | None
     if callback is None:
         return None
     number = desk.ids.next()
-    receipt = await desk.courier.post(endpoint.url, callback)
+    url = endpoint.address(order.callback) or endpoint.url
+    receipt = await desk.courier.post(url, callback)
     for following in callback.then if receipt.delivered else ():
-        receipt = await desk.courier.post(endpoint.url, following)
+        receipt = await desk.courier.post(url, following)
         if not receipt.delivered:
             break
     return Attempt(

@@ -60,6 +60,13 @@ class Directory:
             return None
         return self._vault.open_secret(known.owner, known.sealed)
 
+    async def known(self, wire: str, login: str) -> tuple[Credential, Merchant] | None:
+        """The credential of a login and whose it is, for wires that check it by other means."""
+        entry = await self._entry(wire, login)
+        if entry is None or entry.credential is None or entry.merchant is None:
+            return None
+        return entry.credential, entry.merchant
+
     async def _entry(self, wire: str, login: str) -> "Entry | None":
         if len(login) > LOGIN_MAX:
             return None

@@ -56,6 +56,7 @@ class Draft(Record):
     facts: str | None = None
     method: str | None = None
     names: tuple[str, ...] = ()
+    callback: str | None = None
     terminal: str | None = None
     auto_charge: bool = False
     secure3d: Secure3d | None = None
@@ -229,6 +230,17 @@ class Orders(Repeats):
 
         return await self._perform(merchant, order, choose, once)
 
+    def order(
+        self, merchant: Merchant, draft: Draft, card: Card | None, number: int | None = None
+    ) -> Order:
+        """The order that a draft comes to, with a payment by that card; nothing is committed.
+
+        `number` is an id that was given out for it before.
+        """
+        order = self._order(merchant, draft, card)
+        bare = order if card is not None else replace(order, payments=())
+        return bare if number is None else replace(bare, id=number)
+
     async def _perform(
         self,
         merchant: Merchant,
@@ -357,6 +369,7 @@ class Orders(Repeats):
             location=draft.location,
             custom=draft.custom,
             facts=draft.facts,
+            callback=draft.callback,
             parent=parent,
             relation=relation,
             session=draft.session,

@@ -359,7 +359,7 @@ class Engine:
             if made is None:
                 return None
             if made.notices and self.audience is not None:
-                told = await self.audience.timers(order.merchant, made.notices)
+                told = await self.audience.timers(order.merchant, made.notices, made.order.callback)
                 made = replace(made, timers=made.timers + told) if told else made
             born = {operation.id for operation in made.born}
             self.running |= born

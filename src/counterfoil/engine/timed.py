@@ -19,6 +19,7 @@ from counterfoil.core.rules import Command
 from counterfoil.core.schedule import Schedule
 from counterfoil.core.timers import Due, Errand, Settled
 from counterfoil.engine import awaiting, pump
+from counterfoil.engine.accounts import Accounts
 from counterfoil.engine.collect import Collection
 from counterfoil.engine.deliver import Desk, deliver, resend
 from counterfoil.engine.orders import Orders
@@ -54,6 +55,7 @@ def kinds(engine: Engine, desk: Desk) -> Mapping[Due, pump.Kind]:
         Due.ABANDON: pump.Kind(partial(abandon, engine), TRYING),
         Due.RESOLVE: pump.Kind(partial(seek, engine),    ASKING),
         Due.GIVE_BACK: pump.Kind(partial(give_back, engine), ASKING),
+        Due.RETRY:   pump.Kind(Accounts(Orders(engine)).fire, TRYING),
         Due.DELIVER: pump.Kind(partial(deliver, desk),   TRYING),
         Due.RESEND:  pump.Kind(partial(resend, desk),    TRYING),
     }

@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import ColumnElement
 
+from counterfoil.core.keeping import NOBODY
 from counterfoil.core.record import Record
 from counterfoil.store import queries, rows
 from counterfoil.store import tables as t
@@ -98,7 +99,7 @@ def _digest(row: Row) -> int:
 
 async def _tables(house: House) -> list[tuple[Table, int | None]]:
     """Every table, and those of merchants once for each."""
-    owners: list[int | None] = [*await merchants(house)]
+    owners: list[int | None] = [NOBODY, *await merchants(house)]
     return [(table, None) for table in DIRECTORY] + [
         (table, owner) for owner in owners for table in OWNED
     ]

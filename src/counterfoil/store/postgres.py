@@ -31,8 +31,8 @@ from counterfoil.core.rates import Rate
 from counterfoil.store import bulk, lists, migrate, queries, rows, search
 from counterfoil.store import tables as t
 from counterfoil.store.commits import Commits
-from counterfoil.store.errands import ErrandStore
 from counterfoil.store.gather import Gathered
+from counterfoil.store.keeping import KeptErrands
 from counterfoil.store.lanes import Lanes
 from counterfoil.store.link import (
     Connection,
@@ -121,7 +121,7 @@ async def _step(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-class PostgresStore(ErrandStore):
+class PostgresStore(KeptErrands):
     """Implements `core.ports.Store`; each method is described there."""
 
     def __init__(self, link: Link) -> None:

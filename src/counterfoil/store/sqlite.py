@@ -31,7 +31,7 @@ from counterfoil.core.ports import (
     projection,
 )
 from counterfoil.core.rates import Rate
-from counterfoil.store import agenda, batch, lists, migrate, queries, rows, timed
+from counterfoil.store import agenda, batch, kept, lists, migrate, queries, rows
 from counterfoil.store import tables as t
 from counterfoil.store.migrate import StoreError
 from counterfoil.store.queries import Query
@@ -116,7 +116,7 @@ def _step(connection: apsw.Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
-class SqliteStore(timed.TimedStore):
+class SqliteStore(kept.KeptStore):
     """Implements `core.ports.Store`; each method is described there."""
 
     def __init__(self, path: Path) -> None:

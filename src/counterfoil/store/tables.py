@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from counterfoil.core.ports import FILTERS
 
-HEAD: Final = "0004"  # the migration that makes this schema; a test holds the two together
+HEAD: Final = "0005"  # the migration that makes this schema; a test holds the two together
 metadata: Final = MetaData()
 
 merchants: Final = Table(
@@ -203,6 +203,15 @@ keys: Final = Table(
     Column("order_id", BigInteger, nullable=False),
     Column("used", BigInteger, nullable=False),
     Index("keys_used", "merchant_id", "used"),
+)
+
+kept: Final = Table(
+    "kept",
+    metadata,
+    Column("merchant_id", BigInteger, primary_key=True),
+    Column("kind", String(40), primary_key=True),
+    Column("id", BigInteger, primary_key=True),
+    Column("body", Text, nullable=False),
 )
 
 issuers: Final = Table(

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from counterfoil.core.card import SealedCard
 from counterfoil.core.change import Change, KeyUse
 from counterfoil.core.errors import Code, Refused
+from counterfoil.core.keeping import Kept
 from counterfoil.core.ledger import Posting
 from counterfoil.core.merchant import Credential, Merchant
 from counterfoil.core.order import Client, Order, Outcome
@@ -50,6 +51,7 @@ class MemoryStore(TimedMemory):
         self._credentials: dict[tuple[str, str], Credential] = {}
         self._rates: dict[tuple[str, str, str], Rate] = {}
         self._data_keys: dict[int, DataKey] = {}
+        self._kept: dict[tuple[int, str, int], Kept] = {}
         self._open = True
 
     async def commit(self, change: Change) -> Committed:
@@ -91,6 +93,31 @@ class MemoryStore(TimedMemory):
     async def card(self, merchant: int, card: int) -> SealedCard | None:
         """The sealed number of a card."""
         return self._cards.get((merchant, card))
+
+    async def keep(
+        self, item: Kept, was: str | None = None, *, card: SealedCard | None = None
+    ) -> bool:
+        """Keep it in place of what it was, with a card."""
+        place = (item.merchant, item.kind, item.id)
+        now = self._kept.get(place)
+        if (None if now is None else now.body) != was:
+            return False
+        self._kept[place] = item
+        if card is not None:
+            self._cards[item.merchant, card.id] = card
+        return True
+
+    async def kept(self, merchant: int, kind: str, item: int) -> str | None:
+        """What is kept there."""
+        found = self._kept.get((merchant, kind, item))
+        return None if found is None else found.body
+
+    async def every_kept(
+        self, merchant: int, kind: str, limit: int, *, after: int = 0
+    ) -> Sequence[Kept]:
+        """A run of what is kept of a kind, by id."""
+        places = [place for place in self._kept if place[:2] == (merchant, kind)]
+        return [self._kept[place] for place in sorted(places) if place[2] > after][:limit]
 
     async def key_use(self, merchant: int, key: str) -> KeyUse | None:
         """What an idempotency key was used for."""

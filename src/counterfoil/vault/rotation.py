@@ -8,16 +8,20 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from counterfoil.core.callbacks import Endpoint
 from counterfoil.core.card import SealedCard, SealedSecret
+from counterfoil.core.keeping import NOBODY as OURS
+from counterfoil.core.keeping import SEALED
 from counterfoil.core.merchant import Credential, Merchant
 from counterfoil.core.ports import DataKey, Store
 from counterfoil.core.record import Record
 from counterfoil.vault.master import MasterKey
 from counterfoil.vault.ring import NOBODY, ROOT, KeyRing, new_data_key, rewrap
 
+KEPT_MAX: Final = 1000  # secrets of the deployment itself
 BATCH: Final = 256  # cards sealed again at once: enough to share a commit, little to hold in memory
 
 
@@ -42,6 +46,7 @@ async def rotate(
     ring = await _switch(store, master, new_key)
     progress = Progress(key=ring.sealing_key)
     yield progress
+    await _reseal_kept(store, ring)
     for merchant in await store.merchants():
         async for cards in _batches(store, merchant.id, batch):
             stale = [card for card in cards if card.key != ring.sealing_key]
@@ -118,6 +123,15 @@ async def _reseal_wallet_keys(store: Store, ring: KeyRing, merchant: Merchant) -
     if keys is not None and keys.key != ring.sealing_key:
         sealed = _again(ring, (merchant.id, NOBODY), keys)
         await store.save_merchant(replace(merchant, wallet_keys=sealed))
+
+
+async def _reseal_kept(store: Store, ring: KeyRing) -> None:
+    """Seal the deployment's own secrets again: each rests as the text of a `SealedSecret`."""
+    for item in await store.every_kept(OURS, SEALED, KEPT_MAX):
+        was = msgspec.json.decode(item.body, type=SealedSecret)
+        if was.key != ring.sealing_key:
+            body = msgspec.json.encode(_again(ring, (OURS, item.id), was)).decode()
+            await store.keep(replace(item, body=body), item.body)
 
 
 def _again(ring: KeyRing, owner: tuple[int, int], secret: SealedSecret) -> SealedSecret:

@@ -14,6 +14,7 @@ from counterfoil.connectors import Behaviour, Place, settings, whole_number
 from counterfoil.connectors.sandbox.book import Book, Entry, open_book
 from counterfoil.connectors.sandbox.numbers import arn, rrn, trace_id
 from counterfoil.connectors.sandbox.table import (
+    AMOUNTS,
     BY_CARD,
     BY_NAME,
     DEFAULT,
@@ -25,7 +26,7 @@ from counterfoil.connectors.sandbox.table import (
 )
 from counterfoil.core.answers import Answer, Approved, Declined, Unknown
 from counterfoil.core.declines import BY_CODE, REASONS, Decline
-from counterfoil.core.money import Money
+from counterfoil.core.money import Money, digits
 from counterfoil.core.order import Kind, Outcome
 from counterfoil.core.ports import Capability, Inquiry, Instruction, Receiver
 
@@ -35,6 +36,7 @@ LATE_MS: Final = 30_000  # longer than any time limit that a caller waits
 UPI: Final = "upi"
 UPI_MS: Final = 1_500  # a payer looks at his telephone; the documents say some two seconds
 MS_PER_S: Final = 1000
+DECIMALS: Final = 2  # of the currencies whose amounts mean something
 SUPPORTS: Final = frozenset(Capability) - {Capability.NEEDS_CARD}
 CLEARED: Final = frozenset({Kind.CHARGE, Kind.REFUND})  # what has an ARN
 SAME_TRANSACTION: Final = frozenset({Kind.CHARGE, Kind.REVERSE})  # what keeps its original's RRN
@@ -102,7 +104,7 @@ class Sandbox:
 
     def _row(self, instruction: Instruction) -> Row:
         if instruction.card is not None:
-            return BY_CARD.get(instruction.card.pan.reveal(), DEFAULT)
+            return _declining(instruction, BY_CARD.get(instruction.card.pan.reveal(), DEFAULT))
         if instruction.account == REFUSING_VPA:
             return REFUSED_UPI
         if instruction.original is not None:
@@ -162,6 +164,22 @@ def _owed(instruction: Instruction) -> Money:
     """What an authorization comes to, with the one that it raises."""
     before = instruction.original.amount.minor if instruction.original else 0
     return replace(instruction.amount, minor=instruction.amount.minor + before)
+
+
+def _declining(instruction: Instruction, row: Row) -> Row:
+    """The row, declining where the check digits or the amount say so."""
+    given = None if instruction.card is None else instruction.card.cvv
+    decline = AMOUNTS.get(instruction.amount.minor) if row.by_amount else None
+    if decline is not None and digits(instruction.amount.currency) != DECIMALS:
+        decline = None
+    if row.cvv is not None and given is not None and given.reveal() != row.cvv:
+        decline = Decline.CVV_FAILURE
+    first = instruction.kind is Kind.AUTHORIZE and instruction.recurring is None
+    if row.asks and first and instruction.secure3d is None:
+        decline = Decline.AUTHENTICATION_REQUIRED
+    if decline is None:
+        return row
+    return replace(row, behaviour=Behaviour.DECLINE, decline=decline)
 
 
 def _entry(instruction: Instruction, row: Row, behaviour: Behaviour) -> Entry:

@@ -28,7 +28,7 @@ from typing import Final
 from counterfoil.connectors import Behaviour
 from counterfoil.connectors.sandbox.numbers import check_digit
 from counterfoil.core.declines import BY_CODE, REASONS, Decline
-from counterfoil.core.money import Money, digits
+from counterfoil.core.money import Money, digits, major
 from counterfoil.core.order import Kind
 from counterfoil.core.record import Record
 
@@ -40,6 +40,7 @@ EVERY_WIRE: Final[frozenset[str]] = frozenset()
 BIZON: Final = frozenset({"bizon"})
 RAZORPAY: Final = frozenset({"razorpay"})
 REFUSING_VPA: Final = "failure@razorpay"
+PAYFUNC: Final = frozenset({"payfunc"})
 
 BEHAVIOUR_DIGITS: Final[Mapping[Behaviour, int]] = {
     Behaviour.DECLINE: 0,
@@ -101,7 +102,8 @@ class Row(Record):
     """One row: the card (None: any other), and what happens to operations of the kinds in `on`.
 
     `wires` empty means every wire. `name` is what the book keeps so that later operations find the
-    row again; it is no card number.
+    row again; it is no card number. With a `cvv` other check digits are declined; `by_amount`: the
+    amounts in AMOUNTS are. `asks`: without proof of who is there it is declined for want of it.
     """
 
     card: str | None
@@ -111,6 +113,9 @@ class Row(Record):
     decline: Decline | None = None
     authentication: Authentication = Authentication.CHALLENGE
     name: str | None = None
+    cvv: str | None = None
+    by_amount: bool = False
+    asks: bool = False
 
 
 def number(behaviour: Behaviour, on: Kind, code: str = "00") -> str:
@@ -167,6 +172,18 @@ def _demo(
     )
 
 
+def _payfunc(card: str, *, by_amount: bool = False, asks: bool = False) -> Row:
+    return Row(
+        card=card,
+        behaviour=Behaviour.APPROVE,
+        on=WITH_CARD,
+        wires=PAYFUNC,
+        cvv="987",
+        by_amount=by_amount,
+        asks=asks,
+    )
+
+
 def _declining(decline: Decline, on: Kind) -> Row:
     return Row(
         card=card_for(decline, on),
@@ -220,6 +237,24 @@ CUSTOMERS: Final[Mapping[str, Decline]] = {
     "StrongCustomerAuthentication": Decline.AUTHENTICATION_REQUIRED,
 }
 LIMIT_DIGITS_MAX: Final = 9
+# Minor units of any currency with two decimals, on the cards that say so. Source: the PayFunc
+# developer pages; what its words for a refusal are is that wire's own table.
+AMOUNTS: Final[Mapping[int, Decline]] = {
+    13_11: Decline.INVALID_CARD_NUMBER,
+    400_00: Decline.FORMAT_ERROR,
+    401_11: Decline.NO_SUCH_ISSUER,
+    401_40: Decline.INVALID_AMOUNT,
+    401_50: Decline.INVALID_MERCHANT,
+    401_90: Decline.INVALID_TRANSACTION,
+    402_00: Decline.POLICY,
+    403_00: Decline.CARD_AUTHENTICATION_FAILED,
+    403_10: Decline.CARDHOLDER_ID_FAILED,
+    404_10: Decline.DO_NOT_HONOR,
+    404_13: Decline.INSUFFICIENT_FUNDS,
+    404_14: Decline.SUSPECTED_FRAUD,
+    404_15: Decline.EXCEEDS_AMOUNT_LIMIT,
+    404_20: Decline.STOP_ALL_MANDATES,
+}
 DEFAULT: Final = Row(card=None, behaviour=Behaviour.APPROVE, on=frozenset(Kind))
 ROWS: Final[tuple[Row, ...]] = (
     _demo(APPROVED_CARD),
@@ -231,6 +266,10 @@ ROWS: Final[tuple[Row, ...]] = (
     _demo("4100000000000019", Decline.SUSPECTED_FRAUD),
     _demo("4000000000000119", Decline.SYSTEM_MALFUNCTION),
     *(_demo(card, decline, wires=RAZORPAY) for card, decline in INDIAN),
+    _payfunc("5500000000000004"),
+    _payfunc("2221000000000009", by_amount=True),
+    _payfunc("4200000000000000", by_amount=True, asks=True),
+    _payfunc("5555550000004444", by_amount=True, asks=True),
     *(_behaving(behaviour, kind) for behaviour in MISBEHAVIOURS for kind in KIND_DIGITS),
     *(_declining(decline, kind) for decline in BY_CODE.values() for kind in KIND_DIGITS),
     DEFAULT,
@@ -299,6 +338,11 @@ def markdown() -> str:
             ),
             "### Customers who pay by invoice, by their first name",
             _grid(["first name", "wires", "answer"], _customers()),
+            "### Amounts, of two decimals, on the cards of the PayFunc wire but the first",
+            _grid(
+                ["amount", "answer"],
+                [[major(minor, 2), _answer(decline)] for minor, decline in AMOUNTS.items()],
+            ),
             "### Behaviours, by the operation they happen to",
             _grid(["behaviour", "what happens", *kinds], behaviours),
             "### Declines, by the operation that is declined",

@@ -1,0 +1,18 @@
+"""The PayFunc wire: orders with events on units, accounts that are tried again, card tokens.
+
+Source: the vendor's order pages of 2019 and 2021; our decisions where they are silent are in
+`docs/wires/payfunc.md`.
+"""
+
+from counterfoil.dialects import Dialect
+from counterfoil.dialects.payfunc.issuing import keys
+from counterfoil.dialects.payfunc.notify import OrderToken
+from counterfoil.dialects.payfunc.routes import AUDIENCE, serve
+
+dialect = Dialect(
+    name="payfunc",
+    segments=("order", "retry", "account", "card", "key", ".well-known"),
+    serve=serve,
+    form=OrderToken(AUDIENCE),
+    keys=keys,
+)

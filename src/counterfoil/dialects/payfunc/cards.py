@@ -1,0 +1,336 @@
+"""CardFunc: cards are posted once, and from then on a token stands for them.
+
+A token names a card by a handle; number and date rest sealed, the check digits only in this
+process's memory, so that after a restart a card is authorized without them. A token is good for one
+order within an hour, whichever attempt of it succeeds; the kind `recurring` that an order answers
+with may be charged again by the merchant's own server.
+"""
+
+import secrets
+from collections import OrderedDict
+from typing import Final, NamedTuple
+
+import msgspec
+from joserfc import jwt
+from joserfc.errors import JoseError
+from msgspec.structs import replace
+
+from counterfoil.core.card import Card, Cvv, Pan, describe, luhn
+from counterfoil.core.keeping import Kept
+from counterfoil.core.order import instant_of
+from counterfoil.core.record import Record
+from counterfoil.dialects.payfunc.errors import CARD_CREATABLE, encode, invalid, unusable
+from counterfoil.dialects.payfunc.identifiers import handle, handled, identifier, number
+from counterfoil.dialects.payfunc.reading import Reader
+from counterfoil.dialects.payfunc.render import card as shown
+from counterfoil.dialects.payfunc.signing import Signing
+from counterfoil.engine.gateway import Gateway
+
+KIND: Final = "payfunc card"
+SINGLE, RECURRING = "single use", "recurring"
+LIFE_US: Final = 60 * 60 * 1_000_000  # "at most 1-2 hours after creation"
+SECOND_US: Final = 1_000_000
+CODES_MAX: Final = 10_000
+TOKENS_MAX: Final = 10_000
+PAN_DIGITS: Final = range(12, 20)
+CVV_DIGITS: Final = range(3, 5)
+CENTURY: Final = 2000
+PROOF_MAX: Final = 64_000  # characters
+MONTHS: Final = range(1, 13)
+YEARS: Final = range(100)
+UNCHECKED: Final = frozenset({"5555550000004444"})  # published for tests with a wrong check digit
+NOT_A_CARD: Final = "Content must be a createable card."
+
+
+class Row(Record):
+    """What is kept of a card that was posted. `turn` counts the tokens made of it.
+
+    `wrong`: its check digit is, which an order says. `verified`: how its holder was asked, `proof`
+    what came of that. `waits`: the order that waits for it.
+    """
+
+    card: Card
+    issued: int
+    turn: int = 0
+    wrong: bool = False
+    coded: bool = False
+    verified: str | None = None
+    proof: str | None = None
+    waits: int | None = None
+
+
+class NewCard(NamedTuple):
+    """A card as it was posted; of a change only what it names."""
+
+    pan: Pan | None
+    expires: tuple[int, int] | None
+    cvv: Cvv | None
+    verified: str | None
+    proof: str | None = None
+
+
+class Found(NamedTuple):
+    """A card that a token stands for. `ticket` is None for one that may be charged again."""
+
+    card: Card
+    cvv: Cvv | None = None
+    ticket: str | None = None
+    until: int = 0
+    wrong: bool = False
+    proof: str | None = None
+    waits: int | None = None
+
+
+def read(given: object, *, whole: bool = True) -> NewCard:
+    """The card in a body, or with `whole` false any part of one; raises `Failure`."""
+    reader = Reader(given)
+    pan = reader.fitting("pan", "Card.Pan", _is_pan, required=whole)
+    expires = _expires(reader, required=whole)
+    code = reader.fitting("csc", "Card.Csc", _is_code)
+    verification = reader.inner("verification")
+    verified = None if verification is None else verification.text("type", required=True)
+    proof = None
+    if verification is not None and isinstance(verification.given.get("data"), str):
+        proof = verification.text("data", longest=PROOF_MAX)
+    if reader.flaws:
+        raise invalid(CARD_CREATABLE, NOT_A_CARD)
+    return NewCard(
+        pan=None if pan is None else Pan(pan),
+        expires=expires,
+        cvv=None if code is None else Cvv(code),
+        verified=verified,
+        proof=proof,
+    )
+
+
+def _is_pan(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) in PAN_DIGITS
+
+
+def _is_code(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) in CVV_DIGITS
+
+
+def _expires(reader: Reader, *, required: bool) -> tuple[int, int] | None:
+    """Month and year of two digits, as numbers or as texts."""
+    given = reader.given.get("expires")
+    if given is None and not required:
+        return None
+    numbers = [
+        int(each)
+        for each in (given if isinstance(given, list) else ())
+        if isinstance(each, int | str)
+        and str(each).isascii()
+        and str(each).isdigit()
+        and len(str(each)) <= 2  # noqa: PLR2004 (digits)
+    ]
+    match numbers:
+        case [month, year] if month in MONTHS and year in YEARS:
+            return month, year
+    reader.fault("expires", "Card.Expires")
+    return None
+
+
+class Cards:
+    """Cards of all merchants, and the tokens that stand for them."""
+
+    def __init__(self, gateway: Gateway, signing: Signing, audience: str) -> None:
+        self._gateway = gateway
+        self._signing = signing
+        self._audience = audience
+        self._codes: OrderedDict[tuple[int, int], tuple[Cvv, int]] = OrderedDict()
+        self._known: OrderedDict[bytes, str] = OrderedDict()
+
+    async def create(self, merchant: int, new: NewCard) -> str:
+        """The token of a card that was posted."""
+        engine = self._gateway.orders.engine
+        assert new.pan is not None
+        now, known = engine.clock.now(), engine.ids.next()
+        card = _described(new.pan, known, new.expires)
+        row = Row(
+            card=card,
+            issued=now,
+            wrong=_wrong(new.pan),
+            coded=new.cvv is not None,
+            verified=new.verified,
+        )
+        while True:
+            place = int.from_bytes(secrets.token_bytes(6))
+            item = Kept(merchant=merchant, kind=KIND, id=place, body=_text(row))
+            sealed = engine.vault.seal(merchant, known, new.pan)
+            if await self._gateway.store.keep(item, card=sealed):
+                break
+        self._remember(merchant, place, new.cvv, now)
+        return await self._token(place, row)
+
+    async def change(self, merchant: int, token: str, new: NewCard) -> str:
+        """A new token in place of one, after a change of its card; raises `Failure`."""
+        place, row, was = await self._row(merchant, token)
+        engine = self._gateway.orders.engine
+        card, sealed, wrong = row.card, None, row.wrong
+        if new.pan is not None:
+            known = engine.ids.next()
+            expires = new.expires or (card.month, card.year % 100)
+            card, wrong = _described(new.pan, known, expires), _wrong(new.pan)
+            sealed = engine.vault.seal(merchant, known, new.pan)
+        elif new.expires is not None:
+            card = replace(card, month=new.expires[0], year=CENTURY + new.expires[1])
+        after = replace(
+            row,
+            card=card,
+            turn=row.turn + 1,
+            wrong=wrong,
+            coded=row.coded or new.cvv is not None,
+            verified=new.verified or row.verified,
+            proof=new.proof or row.proof,
+        )
+        item = Kept(merchant=merchant, kind=KIND, id=place, body=_text(after))
+        if not await self._gateway.store.keep(item, was, card=sealed):
+            raise unusable()
+        if new.cvv is not None:
+            self._remember(merchant, place, new.cvv, row.issued)
+        return await self._token(place, after)
+
+    async def show(self, merchant: int, token: str) -> dict[str, object]:
+        """What may be seen of the card that a token stands for; raises `Failure`."""
+        _, row, _ = await self._row(merchant, token)
+        return shown(row.card) | ({"csc": "present"} if row.coded else {})
+
+    async def found(self, merchant: int, token: str, *, private: bool) -> Found:
+        """The card that an order is to be paid with; raises `Failure` where it cannot be."""
+        claims = await self._claims(token)
+        if claims.get("type") == RECURRING:
+            known = number(str(claims.get("id")))
+            card = None if known is None else _recurring(claims, known)
+            if not private or card is None:
+                raise unusable()
+            if await self._gateway.store.card(merchant, card.id) is None:
+                raise unusable()
+            return Found(card)
+        place, row, _ = await self._row(merchant, token)
+        code = self._codes.get((merchant, place), (None, 0))[0]
+        ticket = f"{KIND} {handle(place)}"
+        return Found(row.card, code, ticket, row.issued + LIFE_US, row.wrong, row.proof, row.waits)
+
+    async def use(self, merchant: int, token: str) -> None:
+        """Use a token up without an order; raises `Failure` where another was quicker."""
+        place, row, was = await self._row(merchant, token)
+        item = Kept(merchant=merchant, kind=KIND, id=place, body=_text(replace(row, issued=0)))
+        if not await self._gateway.store.keep(item, was):
+            raise unusable()
+        self._codes.pop((merchant, place), None)
+
+    async def wait(self, merchant: int, token: str, order: int) -> None:
+        """Note the order that waits until the card's holder was asked; raises `Failure`."""
+        place, row, was = await self._row(merchant, token)
+        body = _text(replace(row, waits=order, proof=None))
+        if not await self._gateway.store.keep(
+            Kept(merchant=merchant, kind=KIND, id=place, body=body), was
+        ):
+            raise unusable()
+
+    def spent(self, merchant: int, token_card: Found) -> None:
+        """Forget the check digits of a card that was authorized."""
+        if token_card.ticket is not None:
+            place = handled(token_card.ticket.rpartition(" ")[2])
+            self._codes.pop((merchant, place or 0), None)
+
+    async def recurring(self, card: Card) -> str:
+        """The token by which a card may be charged again; the same each time."""
+        return await self.signed(recurring_claims(card, self._audience))
+
+    async def signed(self, claims: dict[str, object]) -> str:
+        """Claims about a card as a token; the same claims are signed once."""
+        text = encode(claims)
+        known = self._known.get(text)
+        if known is None:
+            if len(self._known) >= TOKENS_MAX:
+                self._known.popitem(last=False)
+            known = self._known[text] = await self._signing.token(text)
+        return known
+
+    async def _row(self, merchant: int, token: str) -> tuple[int, Row, str]:
+        """The card that a token for a single use stands for, and as it rests."""
+        claims = await self._claims(token)
+        place = handled(str(claims.get("card")))
+        text = None
+        if claims.get("type") == SINGLE and place is not None:
+            text = await self._gateway.store.kept(merchant, KIND, place)
+        if place is None or text is None:
+            raise unusable()
+        row = msgspec.json.decode(text, type=Row)
+        now = self._gateway.clock.now()
+        if claims.get("turn", 0) != row.turn or not row.issued <= now <= row.issued + LIFE_US:
+            raise unusable()
+        return place, row, text
+
+    async def _claims(self, token: str) -> dict[str, object]:
+        """What a token says that we signed."""
+        key = (await self._signing.key()).public
+        try:
+            claims: dict[str, object] = jwt.decode(token, key, algorithms=["RS256"]).claims
+        except (JoseError, ValueError):
+            raise unusable() from None
+        if claims.get("iss") != "cardfunc":
+            raise unusable()
+        return claims
+
+    async def _token(self, place: int, row: Row) -> str:
+        claims: dict[str, object] = {
+            "iss": "cardfunc",
+            "iat": row.issued // SECOND_US,
+            "aud": self._audience,
+            **shown(row.card),
+            "type": SINGLE,
+            "card": handle(place),
+            **({"turn": row.turn} if row.turn else {}),
+            **({"verification": {"type": row.verified}} if row.verified else {}),
+        }
+        return await self._signing.token(encode(claims))
+
+    def _remember(self, merchant: int, place: int, cvv: Cvv | None, since: int) -> None:
+        now = self._gateway.clock.now()
+        while self._codes:
+            mark, (_, until) = next(iter(self._codes.items()))
+            if until > now and len(self._codes) < CODES_MAX:
+                break
+            del self._codes[mark]
+        if cvv is not None:
+            self._codes[merchant, place] = (cvv, since + LIFE_US)
+
+
+def recurring_claims(card: Card, audience: str) -> dict[str, object]:
+    """What the token says by which a card may be charged again: nothing to pay with elsewhere."""
+    return {
+        "iss": "cardfunc",
+        "iat": instant_of(card.id) // SECOND_US,
+        "aud": audience,
+        **shown(card),
+        "type": RECURRING,
+        "card": handle(card.id >> 8 & (1 << 48) - 1),
+        "id": identifier(card.id),
+    }
+
+
+def _recurring(claims: dict[str, object], known: int) -> Card | None:
+    """The card as its own token describes it."""
+    brand, first, last = claims.get("scheme"), claims.get("iin"), claims.get("last4")
+    match claims.get("expires"):
+        case [int() as month, int() as year]:
+            pan = Pan(f"{first}000000{last}")
+            described = describe(pan, known, month=month, year=CENTURY + year)
+            return described if brand is not None else None
+    return None
+
+
+def _described(pan: Pan, known: int, expires: tuple[int, int] | None) -> Card:
+    month, year = expires or (0, 0)
+    return describe(pan, known, month=month, year=CENTURY + year)
+
+
+def _wrong(pan: Pan) -> bool:
+    return not luhn(pan.reveal()) and pan.reveal() not in UNCHECKED
+
+
+def _text(row: Row) -> str:
+    return msgspec.json.encode(row).decode()

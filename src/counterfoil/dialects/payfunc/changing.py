@@ -1,0 +1,127 @@
+"""Events of merchants: charge, cancel and refund, of all there is, of an amount, or of items.
+
+What moves is decided on the order as it stands when the step begins, so that of two requests at
+once the later one decides on what the earlier has left.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+from counterfoil.core.errors import Code, Refused
+from counterfoil.core.order import Kind, Operation, Order, Outcome
+from counterfoil.core.rules import Command
+from counterfoil.dialects.payfunc.call import Call
+from counterfoil.dialects.payfunc.errors import (
+    Failure,
+    Members,
+    declined,
+    invalid,
+    not_found,
+    refused,
+    unanswered,
+)
+from counterfoil.dialects.payfunc.identifiers import identifier, number, reference
+from counterfoil.dialects.payfunc.items import money, wanted
+from counterfoil.dialects.payfunc.render import EVENTS, REFERRED, STATUS, paid, stamp
+from counterfoil.dialects.payfunc.schema import AN_EVENT, Event
+from counterfoil.engine.perform import Done, KeyTakenError, Once
+
+
+async def apply(call: Call, order: int, event: Event, once: Once | None) -> Members:
+    """The event with its date, once it has happened; raises `Failure` or `Refused`."""
+    merchant, gateway = call.caller.merchant, call.desk.gateway
+    known = await gateway.store.load(merchant.id, order)
+    if event.kind is Kind.REVERSE and known.retries is not None and not paid(known):
+
+        async def give_up() -> Done:
+            if event.items or event.amount is not None:
+                raise invalid(AN_EVENT.named, "What is pending can be cancelled whole only.")
+            return await call.desk.accounts.close(merchant, order, once)
+
+        done = await gateway.orders.once(merchant, once, give_up)
+        return {**event.given, "date": stamp(done.order.closed_at or done.order.updated)}
+
+    async def act() -> Done:
+        choose = partial(command, event, once)
+        return await gateway.orders.engine.perform(merchant, order, choose, once)
+
+    try:
+        done = await gateway.orders.once(merchant, once, act)
+    except KeyTakenError:
+        raise Refused(Code.BUSY) from None
+    return completed(done, event)
+
+
+def command(event: Event, once: Once | None, order: Order) -> Command:
+    """What an event asks of the order as it stands; raises `Failure` where it does not fit."""
+    key = once.key if once else None
+    if not event.items and event.amount is None:
+        return Command(kind=event.kind, key=key)
+    if bool(event.items) != bool(order.lines):
+        raise invalid(AN_EVENT.named, "Amounts are for orders without items, items for the others.")
+    if event.items:
+        units = wanted(order, event.kind, event.items)
+        if units is None:
+            raise refused(Refused(Code.NOT_ENOUGH_UNITS), STATUS)
+        return Command(kind=event.kind, units=units, key=key)
+    assert event.amount is not None
+    amount = money(event.amount, order.amount.currency)
+    if amount is None:
+        raise refused(Refused(Code.MALFORMED_AMOUNT), STATUS)
+    return Command(kind=event.kind, minor=amount.minor, key=key)
+
+
+def completed(done: Done, event: Event) -> Members:
+    """The event as it happened; raises `Failure` where the acquirer said no, or nothing yet."""
+    operation = done.operation
+    assert operation is not None
+    if operation.outcome is Outcome.PENDING:
+        raise unanswered()
+    if operation.decline is not None:
+        raise declined(operation.decline)
+    return {**event.given, **_dated(operation)}
+
+
+def _dated(operation: Operation) -> Members:
+    assert operation.closed is not None
+    found: dict[str, object] = {"date": stamp(operation.closed)}
+    if operation.kind in REFERRED:
+        found["reference"] = reference(operation.id)
+    return found
+
+
+def single(failures: Sequence[Failure]) -> None:
+    """Raise the first failure of a request that was about one order, of which nothing happened."""
+    if failures:
+        raise failures[0]
+
+
+async def change(
+    call: Call, named: str, events: list[Event], at: int
+) -> tuple[Members, list[Failure]]:
+    """An order with what became of each event; the failures if nothing but failures came of it."""
+    known, mirrored, failures = number(named), list[Members](), list[Failure]()
+    for place, event in enumerate(events):
+        try:
+            if known is None:
+                raise not_found()
+            mirrored.append(await apply(call, known, event, call.once(f"{at}.{place}")))
+        except Refused as refusal:
+            failures.append(refused(refusal, STATUS))
+        except Failure as failure:
+            failures.append(failure)
+        if len(mirrored) <= place:
+            mirrored.append(failed(call, event, failures[-1]))
+    shown = named if known is None else identifier(known)
+    return {"id": shown, "event": mirrored}, failures if len(failures) == len(events) else []
+
+
+def failed(call: Call, event: Event, failure: Failure) -> Members:
+    """What stands in the answer for an event that did not happen."""
+    return {
+        **event.given,
+        "type": "fail",
+        "original": EVENTS[event.kind][0],
+        "date": stamp(call.desk.gateway.clock.now()),
+        "error": failure.members,
+    }

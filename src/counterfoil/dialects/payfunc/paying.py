@@ -1,0 +1,147 @@
+"""POST /order: an order is made, and paid with a card or by an account."""
+
+from hashlib import sha256
+from typing import Final
+
+from counterfoil.core.accounts import Account
+from counterfoil.core.callbacks import Endpoint, origin
+from counterfoil.core.card import Secret
+from counterfoil.core.declines import Decline
+from counterfoil.core.errors import Code, Refused
+from counterfoil.core.order import Outcome, instant_of
+from counterfoil.dialects.payfunc import methods, verifying
+from counterfoil.dialects.payfunc.auth import ACCOUNT, WIRE
+from counterfoil.dialects.payfunc.call import Call
+from counterfoil.dialects.payfunc.errors import (
+    declined,
+    malformed,
+    not_authorized,
+    unanswered,
+    unusable,
+)
+from counterfoil.dialects.payfunc.schema import Asked
+from counterfoil.engine import stored
+from counterfoil.engine.perform import Done, KeyTakenError
+from counterfoil.engine.stored import Try
+
+RESERVED_US: Final = 2 * 3600 * 1_000_000  # how long an id that an error carried may be used
+
+
+async def pay(call: Call, asked: Asked) -> Done:
+    """The order, made; raises `Failure` or `Refused` where it is not."""
+    if asked.draft.callback is not None:
+        await listening(call, asked.draft.callback)
+    if asked.paid.card is not None:
+        return await by_card(call, asked, asked.paid.card)
+    account = await payer(call, asked)
+    if account.off:
+        raise malformed("payment.account", "authly.Identifier", "The account is inactive.")
+    return await call.desk.accounts.pay(
+        call.caller.merchant, asked.draft, account, asked.paid.waits_us, call.once()
+    )
+
+
+async def by_card(call: Call, asked: Asked, token: str) -> Done:
+    """An order on a card token: there is none unless it was authorized, or declined."""
+    merchant, orders = call.caller.merchant, call.desk.gateway.orders
+    card = await call.desk.cards.found(merchant.id, token, private=call.caller.private)
+    if card.wrong:
+        raise declined(Decline.INVALID_CARD_NUMBER)
+    proof = asked.paid.pares or card.proof
+    if card.waits is not None and proof is not None:
+        return await verifying.complete(call, asked, card.waits, proof, token)
+    number = None if asked.id is None else await reserved(call, asked.id)
+    order = orders.order(merchant, asked.draft, card.card, number)
+    once = call.once()
+    attempt = Try(
+        card=card.card,
+        cvv=card.cvv,
+        at_once=asked.draft.auto_charge,
+        ticket=card.ticket,
+        until=card.until,
+        fresh=True,
+    )
+
+    async def act() -> Done:
+        return await stored.authorize(orders.engine, merchant, order, attempt, once)
+
+    try:
+        done = await orders.once(merchant, once, act)
+    except KeyTakenError:
+        raise unusable() from None
+    if any(each.outcome is Outcome.APPROVED for each in done.order.operations):
+        call.desk.cards.spent(merchant.id, card)
+    if done.order.operations[-1].decline is Decline.AUTHENTICATION_REQUIRED:
+        return await verifying.begin(call, asked, card, token)
+    return done
+
+
+async def reserved(call: Call, number: int) -> int:
+    """An id that was given out for this order; raises `Failure` for any other."""
+    gateway = call.desk.gateway
+    now = gateway.clock.now()
+    if not now - RESERVED_US < instant_of(number) <= now:
+        raise malformed("id", "authly.Identifier", "Not an identifier that was given out.")
+    try:
+        await gateway.store.load(call.merchant, number)
+    except Refused as refusal:
+        if refusal.code is Code.ORDER_NOT_FOUND:
+            return number
+        raise
+    raise malformed("id", "authly.Identifier", "The identifier is taken.")
+
+
+async def payer(call: Call, asked: Asked) -> Account:
+    """The account that is to pay; raises `Failure`.
+
+    By its id a merchant's server may charge any, an account's own key that one. With the token of a
+    method whoever has it may: the token is good for nothing else.
+    """
+    caller, paid = call.caller, asked.paid
+    if paid.token is not None:
+        return await methods.payer(call, paid.token)
+    number = paid.account
+    if number is None and ACCOUNT in caller.audience:
+        number = caller.account
+    if not caller.private and (number is None or number != caller.account):
+        raise not_authorized()
+    account = None if number is None else await call.desk.accounts.find(call.merchant, number)
+    if account is None:
+        raise malformed("payment.account", "authly.Identifier", "There is no such account.")
+    return account
+
+
+def checked(done: Done) -> Done:
+    """The order, where it was made as far as a caller is concerned; raises `Failure` if not."""
+    if done.order.retries is not None:
+        return done
+    first = next((each for each in done.order.operations if each.decline is not None), None)
+    if any(each.outcome is Outcome.APPROVED for each in done.order.operations):
+        return done
+    if first is not None and first.decline is not None:
+        raise declined(first.decline)
+    raise unanswered()
+
+
+async def listening(call: Call, callback: str) -> None:
+    """Have the order's own address told: one endpoint for all addresses of its host."""
+    gateway, url = call.desk.gateway, origin(callback)
+    engine = gateway.orders.engine
+    number = int.from_bytes(sha256(url.encode()).digest()[:8]) >> 1
+    known = [] if engine.audience is None else await engine.audience.of(call.merchant)
+    if engine.audience is None or any(each.id == number for each in known):
+        return
+    now, key = gateway.clock.now(), (await call.desk.signing.key()).pem
+    sealed = engine.vault.seal_secret((call.merchant, number), Secret(key), now)
+    await gateway.store.save_endpoint(
+        Endpoint(
+            merchant=call.merchant,
+            id=number,
+            wire=WIRE,
+            url=url,
+            created=now,
+            secrets=(sealed,),
+            named=True,
+        )
+    )
+    engine.audience.forget(call.merchant)

@@ -1,0 +1,284 @@
+"""Records to this wire: orders with a status for every unit, their history, the map of amounts.
+
+STATUS is the wire's word for each standing. What has no answer yet is shown as if it had not been
+begun. Where money stands is read off the buckets (`core/rules.py`); what is disputed still stands
+charged here, for this wire has no word for it. Amounts are numbers in major units.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from counterfoil.core.card import Brand, Card
+from counterfoil.core.errors import Code
+from counterfoil.core.order import Kind, Operation, Order, Outcome, Payment, instant_of
+from counterfoil.core.rules import Bucket, Standing, position, standing
+from counterfoil.core.units import UnitState, states
+from counterfoil.dialects.payfunc.errors import declined, encode
+from counterfoil.dialects.payfunc.identifiers import identifier, reference
+from counterfoil.dialects.payfunc.items import amount, shown
+from counterfoil.engine.accounts import FIRST, owed
+
+# fmt: off
+STATUS: Final[Mapping[Standing, str]] = {
+    Standing.NEW:        "created",
+    Standing.WAITING:    "created",
+    Standing.AUTHORIZED: "ordered",
+    Standing.CHARGED:    "charged",
+    Standing.REVERSED:   "cancelled",
+    Standing.REFUNDED:   "refunded",
+    Standing.CREDITED:   "paid",
+    Standing.DECLINED:   "denied",
+    Standing.REJECTED:   "denied",
+    Standing.FRAUD:      "denied",
+    Standing.DISPUTED:   "charged",
+    Standing.FAULTY:     "denied",
+}
+OUTCOMES: Final[Mapping[Outcome, str]] = {
+    Outcome.APPROVED: "order",
+    Outcome.DECLINED: "fail",
+    Outcome.FAILED:   "fail",
+}
+BUCKETS: Final[Mapping[Bucket, str]] = {
+    Bucket.AUTHORIZED: "ordered",
+    Bucket.CHARGED:    "charged",
+    Bucket.REFUNDED:   "refunded",
+    Bucket.DISPUTED:   "charged",
+    Bucket.CREDITED:   "paid",
+    Bucket.REVERSED:   "cancelled",
+}
+UNITS: Final[Mapping[UnitState, str]] = {
+    UnitState.AUTHORIZED: "ordered",
+    UnitState.CHARGED:    "charged",
+    UnitState.REVERSED:   "cancelled",
+    UnitState.REFUNDED:   "refunded",
+    UnitState.DISPUTED:   "charged",
+}
+EVENTS: Final[Mapping[Kind, tuple[str, str]]] = {  # the event, and the status that it leads to
+    Kind.AUTHORIZE: ("order",  "ordered"),
+    Kind.CHARGE:    ("charge", "charged"),
+    Kind.REVERSE:   ("cancel", "cancelled"),
+    Kind.REFUND:    ("refund", "refunded"),
+    Kind.CREDIT:    ("pay",    "paid"),
+}
+SCHEMES: Final[Mapping[Brand, str]] = {
+    Brand.VISA: "visa", Brand.MASTERCARD: "mastercard", Brand.AMEX: "amex", Brand.JCB: "jcb",
+    Brand.DANKORT: "dankort", Brand.DINERS: "diners", Brand.DISCOVER: "discover",
+    Brand.MAESTRO: "maestro", Brand.UNIONPAY: "unionpay",
+}
+# fmt: on
+REFERRED: Final = frozenset({Kind.CHARGE, Kind.REFUND})
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MS_US: Final = 1000
+Object = dict[str, object]
+
+
+class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What this wire keeps of an order it made: members to give back, of the order and payment."""
+
+    order: Mapping[str, object] = {}
+    payment: Mapping[str, object] = {}
+
+
+_decode: Final = msgspec.json.Decoder(dict[str, Facts], float_hook=Decimal).decode
+
+
+def facts(order: Order) -> Facts:
+    """What this wire keeps of an order; nothing of one that another wire made."""
+    if order.facts is None or not order.facts.startswith('{"payfunc":'):
+        return Facts()
+    return _decode(order.facts)["payfunc"]
+
+
+def kept(found: Facts) -> str:
+    """The same as text; numbers in `meta` go through unchanged as far as JSON has them."""
+    return encode({"payfunc": found}).decode()
+
+
+def stamp(instant: int) -> str:
+    """An instant as this wire writes it: milliseconds, UTC."""
+    moment = EPOCH + timedelta(milliseconds=instant // MS_US)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // MS_US:03d}Z"
+
+
+def firm(order: Order) -> Order:
+    """The order without what has no answer."""
+    payments = tuple(
+        replace(payment, log=tuple(e for e in payment.log if e.outcome is not Outcome.PENDING))
+        for payment in order.payments
+    )
+    return replace(order, payments=payments)
+
+
+def rest(order: Order) -> str:
+    """The status of what nobody has paid, holds or gave back."""
+    if order.closed is Code.ORDER_CLOSED:
+        return "cancelled"
+    if order.closed is not None:
+        return "denied"
+    if order.retries is not None and owed(order):
+        return "pending"
+    return "denied" if standing(order) in {Standing.DECLINED, Standing.FRAUD} else "created"
+
+
+def parts(order: Order) -> dict[str, int]:
+    """Minor units by status; the first event that led to a status gives its place."""
+    sums: dict[str, int] = {}
+    for payment in order.payments:
+        stands = position(payment) if payment.log else {}
+        for bucket, status in BUCKETS.items():
+            sums[status] = sums.get(status, 0) + stands.get(bucket, 0)
+    given_back = sums.pop("cancelled", 0)
+    left = order.amount.minor - sum(sums.values())
+    cancelled = min(given_back, left)
+    for status, minor in (("cancelled", cancelled), (rest(order), left - cancelled)):
+        sums[status] = sums.get(status, 0) + minor
+    seen = ["created", "denied", "pending", *(status for status, _ in _led(order)), "cancelled"]
+    found = [status for status, minor in sums.items() if minor]
+    return {status: sums[status] for status in sorted(found, key=seen.index)}
+
+
+def _led(order: Order) -> Iterator[tuple[str, Operation]]:
+    for operation in order.operations:
+        if operation.outcome is Outcome.APPROVED and operation.kind in EVENTS:
+            yield EVENTS[operation.kind][1], operation
+            if operation.released:
+                yield "cancelled", operation
+
+
+def items(order: Order, sums: Mapping[str, int]) -> object:
+    """Lines with a status for each unit; or a total, in as many parts as it has statuses."""
+    currency = order.amount.currency
+    if order.lines:
+        open_as = rest(order)
+        found = [
+            shown(row, currency, [UNITS.get(state, open_as) for state in row_states])
+            for row, row_states in zip(order.lines, states(order), strict=True)
+        ]
+    else:
+        found = [
+            {"price": amount(minor, currency), "status": [status]} for status, minor in sums.items()
+        ]
+    return found[0] if len(found) == 1 else found
+
+
+def events(order: Order) -> list[Object]:
+    """The history, oldest first; it begins with how the order was made."""
+    found: list[Object] = []
+    log = order.operations
+    first = [each for each in log if order.retries and each.number == FIRST]
+    failed = first and all(each.decline is not None for each in first)
+    if order.retries is not None and (not first or failed):
+        made = max((each.closed or 0 for each in first), default=order.created)
+        found.append({"type": "pend", "date": stamp(made)})
+    for operation in log:
+        if not (order.retries and operation.number == FIRST and operation.decline):
+            found += _told(order, operation)
+    if order.closed is not None:
+        kind = "cancel" if order.closed is Code.ORDER_CLOSED else "deny"
+        found.append({"type": kind, "date": stamp(order.closed_at or order.created)})
+    return found
+
+
+def _told(order: Order, operation: Operation) -> Iterator[Object]:
+    """What an operation is in the history."""
+    if operation.kind not in EVENTS or operation.closed is None:
+        return
+    kind = EVENTS[operation.kind][0]
+    told: Object = {"date": stamp(operation.closed), "type": kind}
+    if operation.kind is not Kind.AUTHORIZE and operation.amount.minor < order.amount.minor:
+        told["items"] = moved(order, operation)
+    if operation.decline is not None:
+        told |= {"type": "fail", "original": kind, "error": declined(operation.decline).members}
+    elif operation.kind in REFERRED:
+        told["reference"] = reference(operation.id)
+    yield told
+    if operation.released and operation.outcome is Outcome.APPROVED:
+        let_go = amount(operation.released, order.amount.currency)
+        yield {"type": "cancel", "date": stamp(operation.closed), "items": let_go}
+
+
+def moved(order: Order, operation: Operation) -> object:
+    """What an operation moves: an amount, or lines with so many pieces."""
+    currency = order.amount.currency
+    if not order.lines:
+        return amount(operation.amount.minor, currency)
+    counts: dict[int, int] = {}
+    for at, _ in operation.places:
+        counts[at] = counts.get(at, 0) + 1
+    found = [shown(order.lines[at], currency) | {"quantity": count} for at, count in counts.items()]
+    return found[0] if len(found) == 1 else found
+
+
+def paid(order: Order) -> bool:
+    """Whether a payment of the order was ever authorized."""
+    return any(each.outcome is Outcome.APPROVED for each in order.operations)
+
+
+def payer(order: Order) -> Payment | None:
+    """The payment that was authorized, else the latest."""
+    for payment in order.payments:
+        if any(each.outcome is Outcome.APPROVED for each in payment.log):
+            return payment
+    return order.payments[-1] if order.payments else None
+
+
+def payment(order: Order, now: int, recurring: str | None) -> Object:
+    """The payment: of a card, or of an account that has not paid yet.
+
+    `recurring` is the token by which the same card may be charged again.
+    """
+    known, said = payer(order), facts(order)
+    currency = order.amount.currency
+    found: Object = {
+        **said.payment,
+        "status": "created",
+        "amount": amount(order.amount.minor, currency),
+        "currency": currency,
+        "created": stamp(instant_of(known.id) if known else order.created),
+    }
+    if order.retries is not None:
+        found["account"] = identifier(order.retries.account)
+    if order.retries is not None and not paid(order):
+        found |= {"type": "account", "service": "PayFunc", "created": stamp(order.created)}
+        found["schedule"] = [stamp(each) for each in order.retries.at]
+        due = order.retries.due(now) if owed(order) else None
+        return found | ({"due": stamp(due)} if due is not None else {})
+    found |= {"type": "card", "service": "cardfunc"}
+    if known is not None:
+        tried = known.log[0].id if known.log else known.id
+        found["reference"] = reference(tried)
+        if known.card is not None:
+            found |= card(known.card)
+    return found | ({"card": recurring} if recurring else {})
+
+
+def card(known: Card) -> Object:
+    """What is shown of a card."""
+    found: Object = {
+        "scheme": SCHEMES.get(known.brand, "unknown"),
+        "iin": known.first6,
+        "last4": known.last4,
+    }
+    return found | ({"expires": [known.month, known.year % 100]} if known.has_expiry else {})
+
+
+def order(known: Order, now: int, recurring: str | None = None) -> Object:
+    """The order; `now` in microseconds since 1970 UTC."""
+    stands = firm(known)
+    sums = parts(stands)
+    return {
+        **facts(known).order,
+        **({"number": known.reference} if known.reference is not None else {}),
+        "id": identifier(known.id),
+        "created": stamp(known.created),
+        "items": items(stands, sums),
+        "currency": known.amount.currency,
+        "payment": payment(stands, now, recurring),
+        "event": events(stands),
+        "status": {status: amount(minor, known.amount.currency) for status, minor in sums.items()},
+    }

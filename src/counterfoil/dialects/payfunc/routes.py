@@ -1,0 +1,309 @@
+"""One handler a call: decode, ask the engine, render. TO says which keys a call takes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, NamedTuple
+
+import structlog
+
+from counterfoil.core.errors import Refused
+from counterfoil.dialects.payfunc import cards, changing, methods, paying, queries, schema
+from counterfoil.dialects.payfunc.auth import ACCOUNT, ANYBODY, PRIVATE, PUBLIC, Caller, Keys
+from counterfoil.dialects.payfunc.call import JSON, JWT, Call, Desk, Kind, answer, preferred
+from counterfoil.dialects.payfunc.cards import Cards
+from counterfoil.dialects.payfunc.errors import (
+    CARD_CREATABLE,
+    EVENT,
+    ORDER,
+    Failure,
+    not_authorized,
+    not_found,
+    refused,
+    unanswered,
+)
+from counterfoil.dialects.payfunc.render import STATUS
+from counterfoil.dialects.payfunc.signing import Signing
+from counterfoil.engine.accounts import Accounts, Tried
+from counterfoil.engine.gateway import Gateway
+from counterfoil.exchange import Exchange, NoRouteError, Reply, Routes
+from counterfoil.exchange import Handler as Serve
+
+A_CARD: Final = Kind(CARD_CREATABLE, cards.NOT_A_CARD)
+AUDIENCE: Final = "development"
+PEM: Final = "application/x-pem-file"
+CACHED: Final = {"Cache-Control": "public, max-age=3600"}
+ALLOWED: Final = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
+    "Access-Control-Allow-Headers": "authorization, authentication, content-type, accept, "
+    "idempotency-key",
+    "Access-Control-Max-Age": "86400",
+}
+COUNTERS: Final = {Tried.PAID: "paid", Tried.UNPAID: "unpaid", Tried.ERROR: "errors"}
+Handler = Callable[[Call], Awaitable[Reply]]
+
+
+class Row(NamedTuple):
+    """What answers a call, and the keys that it takes."""
+
+    handler: Handler
+    to: frozenset[str]
+
+
+async def create_order(call: Call) -> Reply:
+    """POST /order."""
+    asked = await call.read(schema.A_ORDER)
+    done = await call.earlier()
+    if done is None:
+        done = await paying.pay(call, schema.order(asked))
+    return await call.signed(paying.checked(done).order, status=201, default=JWT)
+
+
+async def show_order(call: Call) -> Reply:
+    """GET /order/{order}."""
+    order = await call.desk.gateway.store.load(call.merchant, call.order())
+    if not call.sees(order):
+        raise not_found()
+    if preferred(call.exchange.header(b"accept"), JSON) == JWT:
+        return await call.signed(order, status=200, default=JWT)
+    return answer(await call.shown(order))
+
+
+async def list_orders(call: Call) -> Reply:
+    """GET /order: the newest, made on the days that the query names."""
+    found = await queries.orders(call)
+    return answer([await call.shown(order) for order in found])
+
+
+async def create_event(call: Call) -> Reply:
+    """POST /order/{order}/event."""
+    event = schema.event(await call.read(schema.AN_EVENT))
+    if event is None:
+        raise schema.not_an_event()
+    return answer(await changing.apply(call, call.order(), event, call.once()), 201)
+
+
+async def change_orders(call: Call) -> Reply:
+    """PATCH /order: many orders, each for itself."""
+    asked = schema.changes(await call.read(schema.A_CHANGE))
+
+    async def act() -> Reply:
+        made = [
+            await changing.change(call, named, events, at)
+            for at, (named, events) in enumerate(asked)
+        ]
+        if len(made) == 1:
+            changing.single(made[0][1])
+        return answer([changed for changed, _ in made])
+
+    return await call.kept(act)
+
+
+async def retry(call: Call) -> Reply:
+    """PUT /retry: every unpaid order of the merchant or the account, once, now, oldest first."""
+    await call.read(schema.A_ORDER, empty={})
+
+    async def act() -> Reply:
+        counts = dict.fromkeys(COUNTERS.values(), 0)
+        for account, order in await queries.unpaid(call):
+            tried = await call.desk.accounts.retry(call.caller.merchant, order, account)
+            if tried in COUNTERS:
+                counts[COUNTERS[tried]] += 1
+        return answer(counts)
+
+    return await call.kept(act)
+
+
+async def create_account(call: Call) -> Reply:
+    """POST /account."""
+    asked = await call.read(methods.AN_ACCOUNT)
+
+    async def act() -> Reply:
+        return answer(await methods.shown(call, await methods.create(call, asked)), 201)
+
+    return await call.kept(act)
+
+
+async def list_accounts(call: Call) -> Reply:
+    """GET /account."""
+    found = await call.desk.accounts.every(call.merchant)
+    return answer([await methods.shown(call, each) for each in found])
+
+
+async def show_account(call: Call) -> Reply:
+    """GET /account/{account}."""
+    return answer(await methods.shown(call, await methods.find(call)))
+
+
+async def change_account(call: Call) -> Reply:
+    """PATCH /account/{account}."""
+    asked = await call.read(methods.AN_ACCOUNT)
+
+    async def act() -> Reply:
+        return answer(await methods.shown(call, await methods.alter(call, asked)))
+
+    return await call.kept(act)
+
+
+async def create_key(call: Call) -> Reply:
+    """POST /account/{account}: a key for it."""
+    await call.read(methods.AN_ACCOUNT, empty={})
+
+    async def act() -> Reply:
+        return Reply(201, (await methods.key(call)).encode(), content_type=JWT)
+
+    return await call.kept(act)
+
+
+async def add_method(call: Call) -> Reply:
+    """POST /account/{account}/method."""
+    asked = await call.read(methods.A_METHOD)
+
+    async def act() -> Reply:
+        account = methods.addressed(call)
+        return answer(await methods.method(call, account, await methods.add(call, asked)), 201)
+
+    return await call.kept(act)
+
+
+async def change_customer(call: Call) -> Reply:
+    """PUT /account/{account}/customer."""
+    asked = await call.read(methods.A_CONTACT)
+
+    async def act() -> Reply:
+        return answer(await methods.rename(call, asked))
+
+    return await call.kept(act)
+
+
+async def create_card(call: Call) -> Reply:
+    """POST /card."""
+    card = cards.read(await call.read(A_CARD))
+
+    async def act() -> Reply:
+        token = await call.desk.cards.create(call.merchant, card)
+        return Reply(201, token.encode(), content_type=JWT)
+
+    return await call.kept(act)
+
+
+async def show_card(call: Call) -> Reply:
+    """GET /card/{token}."""
+    return answer(await call.desk.cards.show(call.merchant, call.named))
+
+
+async def replace_card(call: Call) -> Reply:
+    """PUT /card/{token}: another card in its place."""
+    return await _changed(call, cards.read(await call.read(A_CARD)))
+
+
+async def change_card(call: Call) -> Reply:
+    """PATCH /card/{token}: any part of it."""
+    return await _changed(call, cards.read(await call.read(A_CARD), whole=False))
+
+
+async def _changed(call: Call, card: cards.NewCard) -> Reply:
+    async def act() -> Reply:
+        token = await call.desk.cards.change(call.merchant, call.named, card)
+        return Reply(200, token.encode(), content_type=JWT)
+
+    return await call.kept(act)
+
+
+async def show_key(desk: Desk) -> Reply:
+    """GET /key: what checks our tokens, as PEM."""
+    pem = (await desk.signing.key()).public_pem
+    return Reply(200, pem.encode(), CACHED, PEM)
+
+
+async def show_keys(desk: Desk) -> Reply:
+    """GET /.well-known/jwks.json: the same as a JWK set."""
+    return Reply(200, (await desk.signing.key()).jwks, CACHED, JSON)
+
+
+OPEN: Final[Mapping[str, Callable[[Desk], Awaitable[Reply]]]] = {
+    "/key": show_key,
+    "/.well-known/jwks.json": show_keys,
+}
+BY_SERVER: Final = frozenset({PRIVATE})
+BY_OWNER: Final = frozenset({PRIVATE, ACCOUNT})
+BY_SHOP: Final = frozenset({PUBLIC, PRIVATE})
+# fmt: off
+ROUTES: Final[Routes[Row]] = Routes((
+    ("POST",       "/order",                      Row(create_order,    ANYBODY)),
+    ("GET",        "/order",                      Row(list_orders,     BY_OWNER)),
+    ("PATCH",      "/order",                      Row(change_orders,   BY_SERVER)),
+    ("GET",        "/order/{order}",              Row(show_order,      BY_OWNER)),
+    ("POST PATCH", "/order/{order}/event",        Row(create_event,    BY_SERVER)),
+    ("PUT",        "/retry",                      Row(retry,           BY_OWNER)),
+    ("POST",       "/account",                    Row(create_account,  BY_SHOP)),
+    ("GET",        "/account",                    Row(list_accounts,   BY_SERVER)),
+    ("GET",        "/account/{account}",          Row(show_account,    BY_OWNER)),
+    ("PATCH",      "/account/{account}",          Row(change_account,  BY_OWNER)),
+    ("POST",       "/account/{account}",          Row(create_key,      BY_SERVER)),
+    ("POST",       "/account/{account}/method",   Row(add_method,      BY_OWNER)),
+    ("PUT",        "/account/{account}/customer", Row(change_customer, BY_OWNER)),
+    ("POST",       "/card",                       Row(create_card,     ANYBODY)),
+    ("GET",        "/card/{token}",               Row(show_card,       ANYBODY)),
+    ("PUT",        "/card/{token}",               Row(replace_card,    ANYBODY)),
+    ("PATCH",      "/card/{token}",               Row(change_card,     ANYBODY)),
+))
+# fmt: on
+
+
+def serve(gateway: Gateway) -> Serve:
+    """The wire, served: every failure, an unknown path too, as an error object."""
+    engine = gateway.orders.engine
+    signing = Signing(gateway.store, engine.vault, gateway.clock)
+    desk = Desk(
+        gateway, signing, Cards(gateway, signing, AUDIENCE), Accounts(gateway.orders), AUDIENCE
+    )
+    keys = Keys(gateway.directory)
+
+    async def answered(exchange: Exchange) -> Reply:
+        path = exchange.path.rstrip("/") or "/"
+        if path in OPEN and exchange.method in {"GET", "HEAD"}:
+            return await OPEN[path](desk)
+        row, named = ROUTES.find(exchange.method, path)
+        caller = await keys.caller(exchange, gateway.clock.now())
+        return await row.handler(Call(exchange, desk, allowed(caller, row), named))
+
+    async def run(exchange: Exchange) -> Reply:
+        if exchange.method == "OPTIONS":
+            return Reply(204, b"", ALLOWED, JSON)
+        try:
+            return shared(await answered(exchange))
+        except NoRouteError as error:
+            failure = no_route(error)
+        except Refused as refusal:
+            making = exchange.method == "POST" and exchange.path.rstrip("/") == "/order"
+            failure = refused(refusal, STATUS, ORDER if making else EVENT)
+        except Failure as failed:
+            failure = failed
+        except asyncio.CancelledError:  # we are being stopped at once: it goes on after the start
+            failure = unanswered()
+        except Exception:  # noqa: BLE001 (an edge: the caller gets a failure, the log its cause)
+            structlog.get_logger().exception("request failed", wire="payfunc")
+            failure = Failure(500, "unknown error")
+        return shared(Reply(failure.status, failure.body(), content_type=JSON))
+
+    return run
+
+
+def allowed(caller: Caller, row: Row) -> Caller:
+    """The caller, where its key may make the call; there is no 403 here. Raises `Failure`."""
+    if caller.audience.isdisjoint(row.to):
+        raise not_authorized()
+    return caller
+
+
+def shared(reply: Reply) -> Reply:
+    """The answer, open to pages from anywhere: a public key sits in web pages."""
+    return reply._replace(headers={**reply.headers, "Access-Control-Allow-Origin": "*"})
+
+
+def no_route(error: NoRouteError) -> Failure:
+    """404, or 405 where another method would do."""
+    if not error.allowed:
+        return not_found()
+    return Failure(405, "method not allowed", {"header": {"allow": list(error.allowed)}})

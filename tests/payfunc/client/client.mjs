@@ -1,0 +1,75 @@
+// What an integration does, with the packages it does it with: cards to tokens, tokens to orders,
+// and checks of all that comes back. It is given the keys as JSON, and prints what it found.
+import assert from "node:assert/strict"
+import { register } from "node:module"
+import { pathToFileURL } from "node:url"
+
+register(new URL("./hooks.mjs", import.meta.url))
+const packages = pathToFileURL(process.env.CLIENTS + "/node_modules/")
+const { Item } = await import(new URL("@payfunc/model-base/dist/index.js", packages))
+const { Card, Key } = await import(new URL("@payfunc/model-card/dist/index.js", packages))
+const { authly } = await import(new URL("authly/dist/mjs/index.js", packages))
+
+const keys = JSON.parse(process.env.KEYS)
+const pem = keys.verify_pem.replace(/-----[A-Z ]+-----|\s/g, "")
+const verifier = authly.Verifier.create(authly.Algorithm.RS256(pem))
+const stranger = authly.Verifier.create(authly.Algorithm.RS256(process.env.STRANGER))
+const key = await authly.Verifier.create().unpack(keys.public)
+assert.ok(Key.Audience.is(key.aud))
+assert.ok(authly.Identifier.is(key.sub, 8))
+const cards = await Key.extractCardUrl(keys.public, "public")
+assert.equal(cards, key.card.url)
+
+async function ask(url, body, { key = keys.private, accept, method = "POST" } = {}) {
+	const headers = { authorization: `Bearer ${key}`, "content-type": "application/json; charset=utf-8" }
+	if (accept) headers.accept = accept
+	const answer = await fetch(url, { method, headers, body: body && JSON.stringify(body) })
+	const type = answer.headers.get("content-type")
+	const value = type == "application/json; charset=utf-8" ? await answer.json() : await answer.text()
+	return { status: answer.status, type, value }
+}
+
+async function token(pan) {
+	const card = { pan, expires: [2, 39], csc: "987" }
+	assert.ok(Card.Creatable.is(card))
+	const made = await ask(cards + "/card", card, { key: keys.public })
+	assert.equal(made.type, "application/jwt; charset=utf-8")
+	return made.value
+}
+
+const lines = [
+	{ name: "t-shirt", price: 80, quantity: 2, unit: "st", vat: 20 },
+	{ name: "gloves", price: 160, quantity: 1, unit: "st", vat: 40 },
+]
+const single = await token("4111111111111111")
+const said = await verifier.verify(single, "production", "development")
+assert.deepEqual([said.iss, said.type, said.iin, said.last4], ["cardfunc", "single use", "411111", "1111"])
+assert.ok(Card.Expires.is(said.expires))
+const payment = { type: "card", card: single }
+const made = await ask(key.iss + "/order", { number: "A-17", items: lines, currency: "EUR", payment }, { key: keys.public })
+assert.equal(made.type, "application/jwt; charset=utf-8")
+const order = await verifier.verify(made.value, "development")
+assert.ok(authly.Identifier.is(order.id, 16))
+assert.ok(Item.canBe(order.items))
+assert.equal(Item.amount(order.items), 400)
+assert.deepEqual(order.status, { ordered: 400 })
+assert.equal(await stranger.verify(made.value, "development"), undefined)
+assert.equal(await verifier.verify(made.value, "elsewhere"), undefined)
+assert.equal(await verifier.verify(made.value.replace(/.$/, (c) => (c == "A" ? "B" : "A")).replace(/\.(.)/, "._"), "development"), undefined)
+assert.ok(await verifier.verify(order.payment.card, "development"))
+const charged = await ask(`${key.iss}/order/${order.id}/event`, { type: "charge", items: { ...lines[0], quantity: 1 } })
+assert.equal(charged.value.type, "charge")
+const shown = await ask(`${key.iss}/order/${order.id}`, undefined, { method: "GET" })
+assert.deepEqual(shown.value.status, { ordered: 300, charged: 100 })
+const used = await ask(key.iss + "/order", { items: 1, currency: "EUR", payment })
+assert.deepEqual([used.status, used.value.status, used.value.content.type], [400, 400, "model.Card"])
+const many = await Promise.all(
+	Array.from({ length: 20 }, async (_, at) => {
+		const card = await token("4111111111111111")
+		const body = { items: at + 1, currency: "EUR", payment: { type: "card", card } }
+		const answer = await ask(key.iss + "/order", body, { key: keys.public, accept: "application/jwt; charset=utf-8" })
+		return (await verifier.verify(answer.value, "development"))?.status.ordered
+	})
+)
+assert.deepEqual(many, Array.from({ length: 20 }, (_, at) => at + 1))
+console.log(JSON.stringify({ order: order.id, orders: many.length + 1 }))

@@ -39,7 +39,6 @@ from counterfoil.engine.orders import Orders
 from counterfoil.engine.perform import Engine, Limits
 from counterfoil.engine.pump import Pump
 from counterfoil.engine.resolve import Resolved
-from counterfoil.engine.timed import kinds
 from counterfoil.engine.turn import Turn
 from counterfoil.logs import processors
 from counterfoil.store.workers import LEASE_S, Lease
@@ -216,7 +215,7 @@ async def telling(made: Parts) -> AsyncIterator[tuple[Served, Pump]]:
         store=made.store,
         clock=made.clock,
         ids=made.ids,
-        kinds=kinds(made.engine, desk),
+        kinds=chores.kinds(made.engine, desk),
         lanes=made.audience.lanes,
     )
     made.engine.nudge = pump.nudge

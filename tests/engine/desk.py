@@ -22,12 +22,12 @@ from counterfoil.core.schedule import SECOND_US
 from counterfoil.core.timers import Due, Settled, Timer
 from counterfoil.courier.standard import new_secret
 from counterfoil.engine.audience import Audience
+from counterfoil.engine.chores import kinds
 from counterfoil.engine.deliver import Desk as Outgoing
 from counterfoil.engine.orders import Draft, NewCard, Orders
 from counterfoil.engine.perform import Done, Engine, Limits, Once
 from counterfoil.engine.pump import Pump
 from counterfoil.engine.resolve import Resolved, resolve
-from counterfoil.engine.timed import kinds
 from counterfoil.testing import (
     FakeClock,
     FakeCourier,

@@ -28,11 +28,11 @@ from counterfoil.core.record import Record
 from counterfoil.core.timers import Due
 from counterfoil.courier.http import HttpCourier
 from counterfoil.engine.audience import Audience
+from counterfoil.engine.chores import kinds
 from counterfoil.engine.deliver import Desk
 from counterfoil.engine.orders import Draft, NewCard, Orders
 from counterfoil.engine.perform import Engine
 from counterfoil.engine.pump import Pump
-from counterfoil.engine.timed import kinds
 from counterfoil.store.sqlite import open_store
 from counterfoil.testing import MemoryVault, ScriptedAcquirer, demo_merchant
 from counterfoil.wiring import STANDARD, forms

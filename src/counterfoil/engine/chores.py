@@ -1,20 +1,34 @@
-"""One table of periodic work: what runs, how often. A failing chore is told of and runs again.
+"""What runs by itself, and when: a table of timers, and one of periodic work.
 
-What is due at an instant of its own is a timer (`engine/timed.py` has their table).
+A timer is due at an instant of its own (`engine/timed.py` says what each does). A chore runs again
+and again; a failing one is told of, and runs all the same.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 from counterfoil.core.order import id_at, instant_of
+from counterfoil.core.schedule import Schedule
 from counterfoil.core.timers import Due, Timer
+from counterfoil.engine import timed
+from counterfoil.engine.accounts import Accounts
+from counterfoil.engine.deliver import Desk, deliver, resend
+from counterfoil.engine.orders import Orders
 from counterfoil.engine.perform import Engine
+from counterfoil.engine.pump import Kind
 from counterfoil.engine.resolve import RUN, Resolved, resolve, worker_of
 
 SECOND_US: Final = 1_000_000
 KEYS_KEPT_US: Final = 24 * 3600 * SECOND_US  # a repeat later than a day is a new request
 GRACE_S: Final = 5  # beyond the acquirer's own time limit, so that nothing running is disturbed
+
+
+ASKING: Final = Schedule(  # for a minute, a quarter of an hour, a day and three days more
+    pauses_s=(5,) * 12 + (30,) * 28 + (600,) * 138 + (3600,) * 72
+)
+TRYING: Final = Schedule(pauses_s=(5, 30, 60, 300, 900, 3600) + (6 * 3600,) * 12)
 
 
 class UnaskedError(Exception):
@@ -27,6 +41,27 @@ class Chore(NamedTuple):
     name: str
     pause_s: int
     work: Callable[[], Awaitable[object]]
+
+
+def kinds(engine: Engine, desk: Desk) -> Mapping[Due, Kind]:
+    """The table of timers: what each kind does, and when it is tried again.
+
+    Of callbacks: where the fault is ours. One that an address does not take is tried again by the
+    schedule of its form.
+    """
+    # fmt: off
+    return {
+        Due.EXPIRE:  Kind(partial(timed.expire, engine),  TRYING),
+        Due.CHARGE:  Kind(partial(timed.charge, engine),  TRYING),
+        Due.RELEASE: Kind(partial(timed.release, engine), TRYING),
+        Due.ABANDON: Kind(partial(timed.abandon, engine), TRYING),
+        Due.RESOLVE: Kind(partial(timed.seek, engine),    ASKING),
+        Due.GIVE_BACK: Kind(partial(timed.give_back, engine), ASKING),
+        Due.RETRY:   Kind(Accounts(Orders(engine)).fire, TRYING),
+        Due.DELIVER: Kind(partial(deliver, desk),   TRYING),
+        Due.RESEND:  Kind(partial(resend, desk),    TRYING),
+    }
+    # fmt: on
 
 
 def chores(engine: Engine, *, started: int | None = None) -> Sequence[Chore]:

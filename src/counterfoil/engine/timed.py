@@ -3,7 +3,7 @@
 Each may run twice or late: it looks at the order as it is, and does only what still makes sense.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -16,21 +16,13 @@ from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Kind, Operation, Order, Outcome
 from counterfoil.core.ports import Listed
 from counterfoil.core.rules import Command
-from counterfoil.core.schedule import Schedule
-from counterfoil.core.timers import Due, Errand, Settled
-from counterfoil.engine import awaiting, pump
-from counterfoil.engine.accounts import Accounts
+from counterfoil.core.timers import Errand, Settled
+from counterfoil.engine import awaiting
 from counterfoil.engine.collect import Collection
-from counterfoil.engine.deliver import Desk, deliver, resend
 from counterfoil.engine.orders import Orders
 from counterfoil.engine.perform import Engine
 from counterfoil.engine.pump import NotYetError, Worked
 from counterfoil.engine.resolve import settle
-
-ASKING: Final = Schedule(  # for a minute, a quarter of an hour, a day and three days more
-    pauses_s=(5,) * 12 + (30,) * 28 + (600,) * 138 + (3600,) * 72
-)
-TRYING: Final = Schedule(pauses_s=(5, 30, 60, 300, 900, 3600) + (6 * 3600,) * 12)
 
 # Refused so, there is nothing left to do. Whatever else hinders it may pass, or be put right.
 MOOT: Final = frozenset(
@@ -39,27 +31,6 @@ MOOT: Final = frozenset(
         *(Code.NOTHING_TO_REVERSE, Code.NOT_SUPPORTED),
     }
 )
-
-
-def kinds(engine: Engine, desk: Desk) -> Mapping[Due, pump.Kind]:
-    """The table of timers: what each kind does, and when it is tried again.
-
-    Of callbacks: where the fault is ours. One that an address does not take is tried again by the
-    schedule of its form.
-    """
-    # fmt: off
-    return {
-        Due.EXPIRE:  pump.Kind(partial(expire, engine),  TRYING),
-        Due.CHARGE:  pump.Kind(partial(charge, engine),  TRYING),
-        Due.RELEASE: pump.Kind(partial(release, engine), TRYING),
-        Due.ABANDON: pump.Kind(partial(abandon, engine), TRYING),
-        Due.RESOLVE: pump.Kind(partial(seek, engine),    ASKING),
-        Due.GIVE_BACK: pump.Kind(partial(give_back, engine), ASKING),
-        Due.RETRY:   pump.Kind(Accounts(Orders(engine)).fire, TRYING),
-        Due.DELIVER: pump.Kind(partial(deliver, desk),   TRYING),
-        Due.RESEND:  pump.Kind(partial(resend, desk),    TRYING),
-    }
-    # fmt: on
 
 
 async def expire(engine: Engine, errand: Errand) -> Worked:

@@ -299,3 +299,12 @@ async def test_a_merchant_of_single_charges_lets_the_rest_go_with_an_automatic_c
     desk = await open_desk(approve, partly, multiple_charges=False)
     done = await desk.authorize(auto_charge=True)
     assert stands(done.order) == {Bucket.CHARGED: 10_000}
+
+
+async def test_a_descriptor_of_its_own_goes_to_the_acquirer() -> None:
+    desk = await open_desk()
+    plain = (await desk.authorize()).order
+    order = (await desk.authorize(descriptor="BOOKS Kyiv UA")).order
+    first, second = desk.host.instructions
+    assert (plain.payments[0].descriptor, first.descriptor) == (None, None)
+    assert (order.payments[0].descriptor, second.descriptor) == ("BOOKS Kyiv UA",) * 2

@@ -253,6 +253,7 @@ class Order(Record, dict=True, gc=True):
     payments: tuple[Payment, ...] = ()
     reference: str | None = None
     description: str | None = None
+    descriptor: str | None = None
     segment: str | None = None
     client: Client | None = None
     location: Location | None = None

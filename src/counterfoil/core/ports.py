@@ -101,6 +101,7 @@ class Instruction(Record):
     parts: tuple[Part, ...] = ()
     secure3d: Secure3d | None = None
     recurring: Recurring | None = None
+    descriptor: str | None = None  # what the cardholder's statement is to show
 
     @property
     def inquiry(self) -> Inquiry:

@@ -33,6 +33,7 @@ def instruct(order: Order, operation: Operation, card: CardData | None = None) -
         parts=operation.parts,
         secure3d=payment.secure3d,
         recurring=payment.recurring,
+        descriptor=payment.descriptor,
     )
 
 

@@ -40,15 +40,13 @@ REFUNDABLE = frozenset({Standing.CHARGED, Standing.REFUNDED})
 
 
 class Draft(Record):
-    """An order to be made, as the merchant described it.
-
-    `method` is what it is paid with where that is no card; `names` are unique with the merchant.
-    """
+    """An order to be made: what of (`method`: where that is no card), `names` unique for ever."""
 
     amount: Money
     lines: tuple[Line, ...] = ()
     reference: str | None = None
     description: str | None = None
+    descriptor: str | None = None
     segment: str | None = None
     client: Client | None = None
     location: Location | None = None
@@ -349,7 +347,7 @@ class Orders(Repeats):
             id=self.engine.ids.next(),
             amount=draft.amount,
             terminal=terminal.name,
-            descriptor=terminal.descriptor,
+            descriptor=draft.descriptor or terminal.descriptor,
             method=draft.method,
             card=card,
             secure3d=draft.secure3d,
@@ -364,6 +362,7 @@ class Orders(Repeats):
             payments=(payment,) if card or draft.method else (),
             reference=draft.reference,
             description=draft.description,
+            descriptor=draft.descriptor,
             segment=draft.segment,
             client=draft.client,
             location=draft.location,

@@ -224,7 +224,7 @@ class Pages:
             id=self.engine.ids.next(),
             amount=order.amount,
             terminal=terminal.name,
-            descriptor=terminal.descriptor,
+            descriptor=order.descriptor or terminal.descriptor,
             card=card.card,
             recurring=Recurring(first=True) if session.recurring else None,
             wallet=attempt.wallet,

@@ -58,12 +58,12 @@ def draft(reader: Reader, merchant: Merchant, *, default_currency: str | None = 
     terminal, auto_charge, first = (
         (None, False, False) if options is None else _options(options, merchant)
     )
-    if (extra := reader.block("extra_fields")) is not None:
-        _descriptor(extra)
+    extra = reader.block("extra_fields")
     return Draft(
         amount=amount or Money(minor=0, currency=code or merchant.currency),
         reference=reader.text("merchant_order_id"),
         description=reader.text("description"),
+        descriptor=None if extra is None else _descriptor(extra),
         segment=reader.text("segment", SEGMENT_MAX),
         client=client(reader.block("client")),
         location=location(reader.block("location")),
@@ -88,11 +88,11 @@ def _options(options: Reader, merchant: Merchant) -> tuple[str | None, bool, boo
     return terminal, auto_charge or False, first or False
 
 
-def _descriptor(extra: Reader) -> None:
-    """Check the dynamic descriptor's limits; the statement shows the terminal's own."""
+def _descriptor(extra: Reader) -> str | None:
+    """What the statement is to show instead of the terminal's own descriptor."""
     given = extra.block("dynamic_descriptor")
     if given is None:
-        return
+        return None
     merchant, city = given.scalar("merchant") or "", given.scalar("city") or ""
     country = given.scalar("country")
     if (
@@ -105,6 +105,8 @@ def _descriptor(extra: Reader) -> None:
             f"may have a merchant of {DESCRIPTOR_MERCHANT_MAX} characters, {DESCRIPTOR_MAX} "
             "with its city, and an alpha-2 country",
         )
+        return None
+    return " ".join(part for part in (merchant, city, country) if part) if merchant else None
 
 
 def client(reader: Reader | None) -> Client | None:

@@ -12,6 +12,7 @@ from tests.contract.stores import Till, named, sealed, use
 
 from counterfoil.config import Settings
 from counterfoil.core.callbacks import Endpoint
+from counterfoil.core.keeping import Kept
 from counterfoil.core.merchant import Credential
 from counterfoil.core.order import Kind
 from counterfoil.core.ports import DataKey, OrderQuery, Store
@@ -49,6 +50,7 @@ async def fill(store: Store) -> None:
         await store.save_endpoint(
             Endpoint(merchant=number, id=7, wire="standard", url="https://a.example", created=1)
         )
+        assert await store.keep(Kept(merchant=number, kind="account", id=7, body="{}"))
         for turn in range(ORDERS):
             order = till.order(number, client=named(f"Ünal {turn}"), reference=f"R\x00{turn}")
             order = await till.put(order, key=use(order, f"k{turn}"))

@@ -117,7 +117,7 @@ async def parts(
     connector raises.
     """
     clock = clock or SystemClock(clock_file(settings.beside))
-    store = await open_store(settings, create=create)
+    store = await open_store(settings, create=create, serving=serving)
     acquirers: dict[str, Acquirer] = {}
     lease: Lease | None = None
     try:

@@ -49,6 +49,11 @@ async def open_sqlite(folder: Path) -> Store:
     return await open_store(folder / "counterfoil.db")
 
 
+async def open_apart(folder: Path) -> Store:
+    """The same, written by a process of its own."""
+    return await open_store(folder / "counterfoil.db", apart=True)
+
+
 async def open_postgres(folder: Path) -> Store:
     return await postgres.open_store(await url_of(folder))
 
@@ -60,6 +65,7 @@ async def open_alone(folder: Path) -> Store:
 
 DURABLE: Final[dict[str, Opener]] = {
     "sqlite": open_sqlite,
+    "sqlite-apart": open_apart,
     "postgres": open_postgres,
     "postgres-alone": open_alone,
 }

@@ -42,17 +42,17 @@ def shared() -> Shapes:
     owned: Sequence[Table] = OWNED
     both = (False, True)
     return {
-        "add": [queries.add(table, count) for table in owned for count in (1, 2)],
-        "advance": [queries.advance(count) for count in (1, 2)],
-        "close": [queries.close(count) for count in (1, 2)],
-        "used_keys": [queries.used_keys(count) for count in (1, 2)],
+        "add": [queries.add(table) for table in owned],
+        "advance": [queries.advance()],
+        "close": [queries.close()],
+        "used_keys": [queries.used_keys()],
         "put": [queries.put(table) for table in owned],
         "strays": [
             queries.strays(t.operations.c.id, t.operations.c.order_id, t.orders),
             queries.strays(t.postings.c.operation_id, t.postings.c.operation_id, t.operations),
         ],
         "everything": [queries.everything(table) for table in DIRECTORY],
-        "plant": [agenda.plant(count) for count in (1, 2)],
+        "plant": [agenda.plant()],
         "count": [moving.count(table) for table in (*moving.DIRECTORY, *OWNED)],
         "greatest": [moving.greatest(table) for table in OWNED],
         "beginning": [moving.beginning(table) for table in OWNED],

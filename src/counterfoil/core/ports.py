@@ -225,8 +225,8 @@ def projection(order: Order) -> tuple[str | None, ...]:
         card.issuer_title if card else None,
         card.issuer_country if card else None,
         card.subtype if card else None,
-        card.brand if card else None,
-        standing(order),
+        card.brand.value if card else None,
+        standing(order).value,
     )
 
 

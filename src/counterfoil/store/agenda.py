@@ -30,14 +30,14 @@ FREE: Final = ("due", "since", "tries", "why")
 
 
 @cache
-def plant(count: int) -> Query:
-    """Set up to so many timers; a row has the table's columns.
+def plant() -> Query:
+    """Set timers; a row has the table's columns.
 
     One that is there is touched and stays as it is; but one that is parked is due again.
     """
     timers = t.timers
     columns = list(timers.c)
-    v = rows_of({c.name: c.type for c in columns}, count)
+    v = rows_of({c.name: c.type for c in columns})
     there = next(iter(v.c)).is_not(None)
     return compiled(touched(upsert(timers).from_select(columns, select(*v.c).where(there))))
 

@@ -162,17 +162,12 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
     if not structlog.is_configured():  # served within another program, which says where logs go
         structlog.configure(processors=processors())
     async with parts(settings, clock, serving=True) as made:
-        started = made.ids.next()
+        regular = chores.chores(made.engine, settings.keeping, started=made.ids.next())
         for merchant in await made.store.merchants():
             await made.store.let_go(merchant.id, made.ids.worker)
         async with (
             telling(made) as (app, pump),
-            working(
-                chores.run(
-                    [*chores.chores(made.engine, started=started), *_watch(made, pump)], tell
-                ),
-                pump.run(),
-            ),
+            working(chores.run([*regular, *_watch(made, pump)], tell), pump.run()),
         ):
             yield app
 

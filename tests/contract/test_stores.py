@@ -8,6 +8,7 @@ from tests.contract.stores import Till, next_step, rate, sealed, use
 
 from counterfoil.core.change import FOREVER, Change, change, rejected
 from counterfoil.core.errors import Code, Refused
+from counterfoil.core.keeping import Old
 from counterfoil.core.merchant import Credential, Terminal
 from counterfoil.core.order import Kind
 from counterfoil.core.ports import Committed, DataKey, OrderQuery, Store, projection
@@ -339,5 +340,5 @@ async def test_names_outlive_keys(store: Store, till: Till) -> None:
     order = till.order()
     name = replace(use(order, "n"), used=FOREVER)
     await till.put(order, key=use(order, "k"), names=(name,))
-    await store.forget_keys(1, FOREVER)
+    await store.forget(Old.KEYS, 1, FOREVER)
     assert (await store.key_use(1, "k"), await store.key_use(1, "n")) == (None, name)

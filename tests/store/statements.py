@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import Table
 
 from counterfoil.core.ports import FILTERS
-from counterfoil.store import agenda, bulk, moving, pages, queries, search, workers
+from counterfoil.store import agenda, bulk, moving, old, pages, queries, search, workers
 from counterfoil.store import tables as t
 from counterfoil.store.queries import Query
 
@@ -53,6 +53,7 @@ def shared() -> Shapes:
         ],
         "everything": [queries.everything(table) for table in DIRECTORY],
         "plant": [agenda.plant(count) for count in (1, 2)],
+        "aged": [old.aged(what) for what in old.AGED],
         "count": [moving.count(table) for table in (*moving.DIRECTORY, *OWNED)],
         "greatest": [moving.greatest(table) for table in OWNED],
         "beginning": [moving.beginning(table) for table in OWNED],
@@ -107,13 +108,13 @@ def of_server() -> Shapes:
 
 def embedded() -> Iterator[tuple[str, Query]]:
     """What the embedded database is asked."""
-    for module in (queries, agenda, pages, moving):
+    for module in (queries, agenda, old, pages, moving):
         yield from built(module, shared())
 
 
 def server() -> Iterator[tuple[str, Query]]:
     """What PostgreSQL is asked."""
-    for module in (queries, agenda, moving):
+    for module in (queries, agenda, moving, old):
         for name, query in built(module, shared()):
             if name not in EMBEDDED_ONLY:
                 yield name, bulk.text(query.source)

@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
+from msgspec.structs import replace
+
 from counterfoil.core.card import SealedSecret, Secret
 from counterfoil.core.events import Event, Notice
 from counterfoil.core.merchant import Merchant
@@ -50,6 +52,11 @@ class Endpoint(Record):
     def wants(self, event: Event) -> bool:
         """Whether it is to be told of this."""
         return self.off is None and (not self.events or event in self.events)
+
+    def lasting(self, instant: int) -> "Endpoint":
+        """The endpoint without the secrets that were in force until before that instant."""
+        stay = [each for each in self.secrets if each.until is None or each.until >= instant]
+        return replace(self, secrets=tuple(stay))
 
     def signing(self, at: int) -> tuple[SealedSecret, ...]:
         """The secrets that were in force at that instant, newest first.

@@ -271,10 +271,6 @@ class Store(Timekeeper, Outbox, Keeper, Protocol):
         """Operations that rest, each with its order that does not; None: postings rest, not it."""
         ...
 
-    async def forget_keys(self, merchant: int, before: int) -> None:
-        """Drop a merchant's idempotency keys that were used before an instant."""
-        ...
-
     async def merchants(self) -> Sequence[Merchant]:
         """Every merchant."""
         ...

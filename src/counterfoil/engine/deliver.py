@@ -71,6 +71,8 @@ async def resend(desk: Desk, errand: Errand) -> Worked:
     if endpoint is None or before is None:
         return Worked(Settled(errand=errand))
     notices = await desk.store.notices(errand.merchant, before.order, before.sequence)
+    if not notices or notices[0].sequence != before.sequence:
+        return Worked(Settled(errand=errand))  # it is too long ago
     attempt = await post(desk, endpoint, notices[0])
     return await _worked(desk, endpoint, errand, attempt)
 

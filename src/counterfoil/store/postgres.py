@@ -50,7 +50,6 @@ from counterfoil.store.rows import Row
 from counterfoil.store.workers import Lease
 
 CARDS_PAGE: Final = 500
-KEYS_AT_ONCE: Final = 500  # idempotency keys forgotten in one statement
 THERE_NOW: Final = (
     asyncpg.UniqueViolationError,
     asyncpg.DuplicateTableError,
@@ -199,12 +198,6 @@ class PostgresStore(KeptErrands):
         found = await self._fetch(lost, **whose)
         entries = await self._fetch(alone, **whose)
         return [*((each[0], each[1]) for each in found), *((each[0], None) for each in entries)]
-
-    async def forget_keys(self, merchant: int, before: int) -> None:
-        query, most = bulk.text(queries.old_keys().source), KEYS_AT_ONCE
-        bound = query.bind(merchant=merchant, of=merchant, before=before, limit=most)
-        while len(await self._link.fetch(f"{query.sql} RETURNING keys.used", bound)) == most:
-            pass  # payments go in between
 
     async def merchants(self) -> Sequence[Merchant]:
         return await self._all(queries.everything(t.merchants), rows.read_merchant)

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
-    delete,
     exists,
     func,
     insert,
@@ -349,19 +348,6 @@ def used_keys(count: int) -> Query:
             v, k, and_(k.c.merchant_id == v.c.merchant_id, k.c.key == v.c.key)
         )
     )
-
-
-@cache
-def old_keys() -> Query:
-    """Forget some of a merchant's idempotency keys used before an instant, the oldest first."""
-    k = t.keys
-    oldest = (
-        select(k.c.key)
-        .where(at(k.c.merchant_id, "merchant"), k.c.used < bindparam("before", type_=BigInteger))
-        .order_by(k.c.used)
-        .limit(bindparam("limit"))
-    )
-    return compiled(delete(k).where(at(k.c.merchant_id, "of"), k.c.key.in_(oldest)))
 
 
 def at(column: Column[Any], name: str) -> ColumnElement[bool]:

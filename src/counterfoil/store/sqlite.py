@@ -40,7 +40,6 @@ from counterfoil.store.writer import Verdict, Writer
 MIGRATING_MS: Final = 60_000  # another process may be bringing the file to the newest schema
 READERS: Final = 2  # threads for lists and proofs; single reads are made where they are asked
 CARDS_PAGE: Final = 500
-KEYS_AT_ONCE: Final = 500  # idempotency keys forgotten in one commit
 ISSUERS_MAX: Final = 100_000  # pairs of merchant and issuer kept in mind
 PRAGMAS: Final = (
     "journal_mode=WAL",
@@ -172,17 +171,6 @@ class SqliteStore(kept.KeptStore):
 
     async def strays(self, merchant: int, limit: int) -> Sequence[tuple[int, int | None]]:
         return await self._read(lambda connection: lists.strays(connection, merchant, limit))
-
-    async def forget_keys(self, merchant: int, before: int) -> None:
-        query = queries.old_keys()
-        given = query.bind(merchant=merchant, of=merchant, before=before, limit=KEYS_AT_ONCE)
-
-        def work(connection: apsw.Connection) -> int:
-            connection.execute(query.sql, given)
-            return connection.changes()
-
-        while await self._alter(work) == KEYS_AT_ONCE:
-            pass  # payments go in between
 
     async def merchants(self) -> Sequence[Merchant]:
         return [rows.read_merchant(row) for row in self._all(queries.everything(t.merchants))]

@@ -5,18 +5,18 @@ commit is as atomic here as in a database. What a real store only writes (postin
 to tests as plain attributes.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Final
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Final, TypeVar
 
 from msgspec.structs import replace
 
 from counterfoil.core.card import SealedCard
 from counterfoil.core.change import Change, KeyUse
 from counterfoil.core.errors import Code, Refused
-from counterfoil.core.keeping import Kept
+from counterfoil.core.keeping import Kept, Old
 from counterfoil.core.ledger import Posting
 from counterfoil.core.merchant import Credential, Merchant
-from counterfoil.core.order import Client, Order, Outcome
+from counterfoil.core.order import Client, Order, Outcome, instant_of
 from counterfoil.core.ports import (
     FILTERS,
     Committed,
@@ -30,6 +30,8 @@ from counterfoil.core.ports import (
 from counterfoil.core.rates import Rate
 from counterfoil.testing.timed import TimedMemory
 
+Place = TypeVar("Place", bound=tuple[object, ...])
+Row = TypeVar("Row")
 CLOSED: Final = (Outcome.APPROVED, Outcome.DECLINED, Outcome.FAILED)
 
 
@@ -181,11 +183,18 @@ class MemoryStore(TimedMemory):
         }
         return [*lost[:limit], *((number, None) for number in sorted(entries)[:limit])]
 
-    async def forget_keys(self, merchant: int, before: int) -> None:
-        """Drop a merchant's idempotency keys that were used before an instant."""
-        for mark, use in list(self._keys.items()):
-            if mark[0] == merchant and use.used < before:
-                del self._keys[mark]
+    async def forget(self, what: Old, merchant: int, before: int, *, after: int = 0) -> int | None:
+        """Forget all that is older."""
+        match what:
+            case Old.KEYS:
+                drop(self._keys, lambda use: use.used, merchant, before)
+            case Old.KEPT:
+                drop(self._kept, lambda item: item.used, merchant, before)
+            case Old.ATTEMPTS:
+                drop(self._attempts, lambda each: instant_of(each.id), merchant, before)
+            case Old.NOTICES:
+                self.forget_notices(merchant, before, after=after)
+        return None
 
     async def merchants(self) -> Sequence[Merchant]:
         """Every merchant, by number."""
@@ -288,6 +297,16 @@ class MemoryStore(TimedMemory):
         """A merchant's operations, oldest first."""
         found = [listed for (owner, _), listed in self._operations.items() if owner == merchant]
         return sorted(found, key=lambda listed: listed.operation.id)
+
+
+def drop(
+    rests: dict[Place, Row], used: Callable[[Row], int | None], merchant: int, before: int
+) -> None:
+    """Take out what is the merchant's and was used before an instant."""
+    for place, item in list(rests.items()):
+        instant = used(item)
+        if place[0] == merchant and instant is not None and instant < before:
+            del rests[place]
 
 
 def matches(order: Order, query: OrderQuery) -> bool:

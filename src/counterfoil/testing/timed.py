@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from counterfoil.core.callbacks import Attempt, AttemptQuery, Endpoint
 from counterfoil.core.events import Notice
+from counterfoil.core.order import id_at
 from counterfoil.core.timers import Due, Errand, Settled, Timer, Want
 
 Place = tuple[int, Due, int, int]
@@ -152,3 +153,17 @@ class TimedMemory:
     async def attempt(self, merchant: int, attempt: int) -> Attempt | None:
         """One attempt."""
         return self._attempts.get((merchant, attempt))
+
+    def forget_notices(self, merchant: int, before: int, *, after: int) -> None:
+        """Forget what orders above `after` told long ago and nobody is yet to be told."""
+        busy = {each.order for (owner, _), each in self._attempts.items() if owner == merchant}
+        waits = [place for place in self._timers if place[:2] == (merchant, Due.DELIVER)]
+        busy |= {subject for _, _, subject, _ in waits}
+        self.notices_told = [
+            (owner, notice)
+            for owner, notice in self.notices_told
+            if owner != merchant
+            or not after < notice.order < id_at(before)
+            or notice.at >= before
+            or notice.order in busy
+        ]

@@ -31,6 +31,7 @@ from counterfoil.demo import sample, seed
 from counterfoil.engine import chores
 from counterfoil.engine.audience import Audience
 from counterfoil.engine.awaiting import receive
+from counterfoil.engine.backlog import Watch
 from counterfoil.engine.deliver import Desk
 from counterfoil.engine.directory import Directory
 from counterfoil.engine.gateway import Gateway
@@ -268,7 +269,7 @@ def served(made: Parts, pump: Pump) -> Served:
     wires["complete"] = ("browser", returning.serve(made.engine))
     if made.bank is not None:
         wires["test"] = ("bank", pages.serve(made.bank))
-    return Served(wires, made.store)
+    return Served(wires, made.store, Watch(made.store, made.clock))
 
 
 async def follow(clock: SystemClock, pump: Pump) -> None:

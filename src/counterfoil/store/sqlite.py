@@ -6,7 +6,7 @@ because the one of Debian 12 can corrupt a write-ahead log (fixed in 3.51.3).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -31,6 +31,7 @@ from counterfoil.core.ports import (
     projection,
 )
 from counterfoil.core.rates import Rate
+from counterfoil.core.timers import Backlog, Queue
 from counterfoil.store import agenda, batch, kept, lists, migrate, queries, rows
 from counterfoil.store import tables as t
 from counterfoil.store.migrate import StoreError
@@ -163,6 +164,12 @@ class SqliteStore(kept.KeptStore):
         given = query.bind(outcome=Outcome.PENDING, **bounds)
         found = await self._read(lambda connection: list(connection.execute(query.sql, given)))
         return [Listed(order=row[0], operation=rows.read_operation(row[1])) for row in found]
+
+    async def backlog(self, merchant: int, now: int) -> Mapping[Backlog, Queue]:
+        query = agenda.backlog()
+        given = query.bind(merchant=merchant, now=now, outcome=Outcome.PENDING)
+        found = await self._read(lambda connection: list(connection.execute(query.sql, given)))
+        return agenda.laid_out(found)
 
     async def evidence(self, merchant: int, after: int, limit: int) -> Sequence[Evidence]:
         return await self._read(

@@ -5,7 +5,7 @@ commit is as atomic here as in a database. What a real store only writes (postin
 to tests as plain attributes.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from msgspec.structs import replace
@@ -19,6 +19,7 @@ from counterfoil.core.merchant import Credential, Merchant
 from counterfoil.core.order import Client, Order, Outcome, instant_of
 from counterfoil.core.ports import (
     FILTERS,
+    ID_MAX,
     Committed,
     DataKey,
     Evidence,
@@ -28,6 +29,7 @@ from counterfoil.core.ports import (
     projection,
 )
 from counterfoil.core.rates import Rate
+from counterfoil.core.timers import Backlog, Queue
 from counterfoil.testing.timed import TimedMemory
 
 Place = TypeVar("Place", bound=tuple[object, ...])
@@ -163,6 +165,15 @@ class MemoryStore(TimedMemory):
             if listed.operation.outcome is Outcome.PENDING and after < listed.operation.id < before
         ]
         return found[:limit]
+
+    async def backlog(self, merchant: int, now: int) -> Mapping[Backlog, Queue]:
+        """What of a merchant waits."""
+        pending = await self.pending(merchant, ID_MAX, ID_MAX)
+        queues = self.timers_waiting(merchant, now)
+        for each in pending:
+            one = Queue(waiting=1, since=each.operation.created)
+            queues[Backlog.OPERATIONS] += one
+        return queues
 
     async def evidence(self, merchant: int, after: int, limit: int) -> Sequence[Evidence]:
         """What rests about the orders whose id is above `after`, oldest first."""

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from counterfoil.core.callbacks import Attempt, AttemptQuery, Endpoint
 from counterfoil.core.events import Notice
 from counterfoil.core.order import id_at
-from counterfoil.core.timers import Due, Errand, Settled, Timer, Want
+from counterfoil.core.timers import Backlog, Due, Errand, Queue, Settled, Timer, Want
 
 Place = tuple[int, Due, int, int]
 
@@ -95,6 +95,18 @@ class TimedMemory:
             if place[0] == merchant and (errand.parked or not parked)
         ]
         return sorted(found, key=lambda errand: errand.timer.due)[:limit]
+
+    def timers_waiting(self, merchant: int, now: int) -> dict[Backlog, Queue]:
+        """What of a merchant's timers waits."""
+        queues = dict.fromkeys(Backlog, Queue())
+        for place, (errand, _) in self._timers.items():
+            name = Backlog.CALLBACKS if errand.timer.lane else Backlog.TIMERS
+            due = errand.timer.due
+            if place[0] == merchant and errand.parked:
+                queues[name] += Queue(parked=1)
+            elif place[0] == merchant and (name is Backlog.CALLBACKS or due <= now):
+                queues[name] += Queue(waiting=1, since=due)
+        return queues
 
     async def next_due(self, merchant: int, now: int) -> int | None:
         """When the next timer is due that is not due yet."""

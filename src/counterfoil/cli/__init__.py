@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Final
 
 import apsw
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 from msgspec import MsgspecError
 
 from counterfoil import __version__
@@ -48,6 +48,7 @@ def commands(parts: tuple[str, ...] = PARTS) -> App:
         name="counterfoil",
         help="A payment gateway that you run yourself: one engine behind the wire APIs of others.",
         version=__version__,
+        default_parameter=Parameter(negative=()),  # every option is off or empty unless given
     )
     for part in parts:
         import_module(f"{__name__}.{part}").register(app)

@@ -60,7 +60,7 @@ def add(  # noqa: PLR0913 (each is a documented option)
     *,
     merchant: Whose,
     wire: str = STANDARD,
-    event: Annotated[list[str] | None, Parameter(negative="")] = None,
+    event: list[str] | None = None,
     login: str | None = None,
     secret: Own = None,
     database: Database = None,

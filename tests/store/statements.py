@@ -82,7 +82,7 @@ def of_server() -> Shapes:
         "part": [bulk.part(name, one=one) for name in bulk.SHAPES for one in both],
         "put": [bulk.put(table) for table in (*DIRECTORY, t.endpoints)],
         "add": [bulk.add(t.attempts)],
-        "bring": [bulk.bring(table) for table in moving.OWNED],
+        "bring": [bulk.bring(table) for table in t.OWNED],
         "used_keys": [bulk.used_keys(one=one) for one in both],
         "_page": [
             search._page(table, driver, rest, upwards=upwards)

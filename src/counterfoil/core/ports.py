@@ -271,6 +271,10 @@ class Store(Timekeeper, Outbox, Keeper, Protocol):
         """Operations that rest, each with its order that does not; None: postings rest, not it."""
         ...
 
+    async def orphans(self) -> Sequence[tuple[int, str]]:
+        """Merchants that are gone while rows of theirs rest, each with what these are."""
+        ...
+
     async def merchants(self) -> Sequence[Merchant]:
         """Every merchant."""
         ...

@@ -204,6 +204,9 @@ class PostgresStore(KeptErrands):
         entries = await self._fetch(alone, **whose)
         return [*((each[0], each[1]) for each in found), *((each[0], None) for each in entries)]
 
+    async def orphans(self) -> Sequence[tuple[int, str]]:
+        return [(each[0], each[1]) for each in await self._fetch(queries.orphans())]
+
     async def merchants(self) -> Sequence[Merchant]:
         return await self._all(queries.everything(t.merchants), rows.read_merchant)
 

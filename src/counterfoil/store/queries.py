@@ -19,7 +19,9 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal_column,
     select,
+    union_all,
     update,
     values,
 )
@@ -176,6 +178,19 @@ def strays(operation: Column[int], names: Column[int], whose: Table) -> Query:
     mine = merchant == bindparam("merchant", type_=BigInteger)
     found = select(operation, names).distinct().where(mine, ~there)
     return compiled(found.order_by(operation).limit(bindparam("limit")))
+
+
+@cache
+def orphans() -> Query:
+    """Merchants that rest in no directory, and the tables in which rows of theirs do."""
+    m = t.merchants.c.id
+    found = [
+        select(o.c.merchant_id, literal_column(f"'{o.name}'", String))
+        .distinct()
+        .where(~exists().where(m == o.c.merchant_id), o.c.merchant_id > literal_column("0"))
+        for o in t.OWNED
+    ]
+    return compiled(union_all(*found))
 
 
 @cache

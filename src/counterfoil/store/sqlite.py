@@ -179,6 +179,10 @@ class SqliteStore(kept.KeptStore):
     async def strays(self, merchant: int, limit: int) -> Sequence[tuple[int, int | None]]:
         return await self._read(lambda connection: lists.strays(connection, merchant, limit))
 
+    async def orphans(self) -> Sequence[tuple[int, str]]:
+        sql = queries.orphans().sql
+        return await self._read(lambda connection: list(connection.execute(sql)))
+
     async def merchants(self) -> Sequence[Merchant]:
         return [rows.read_merchant(row) for row in self._all(queries.everything(t.merchants))]
 

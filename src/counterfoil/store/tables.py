@@ -230,6 +230,11 @@ issuers: Final = Table(
     Column("title", String(255), primary_key=True),
 )
 
+# What is merchants': each row's key begins with one.
+OWNED: Final = tuple(
+    each for each in metadata.sorted_tables if "merchant_id" in each.primary_key.columns
+)
+
 # PostgreSQL only: customers' names and addresses, folded, and every three characters of them as a
 # number that begins with the merchant (`store/search.py`); no extension is needed to find those.
 texts: Final = Table(

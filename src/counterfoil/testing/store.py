@@ -207,6 +207,11 @@ class MemoryStore(TimedMemory):
                 self.forget_notices(merchant, before, after=after)
         return None
 
+    async def orphans(self) -> Sequence[tuple[int, str]]:
+        """Merchants that are gone while orders of theirs rest."""
+        known = {owner for owner, _ in self._orders}
+        return [(owner, "orders") for owner in sorted(known - self._merchants.keys())]
+
     async def merchants(self) -> Sequence[Merchant]:
         """Every merchant, by number."""
         return [self._merchants[number] for number in sorted(self._merchants)]

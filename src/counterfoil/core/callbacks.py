@@ -26,6 +26,7 @@ class Endpoint(Record):
     """An address of a merchant, the form it is told in (a wire's name, or `standard`), and of what.
 
     `events` empty: of everything its form has words for. `off`: why it is told nothing any more.
+    `held_until`: it has asked not to be told anything before (microseconds since 1970 UTC).
     `facts` is what its wire keeps of it (JSON text), given back unread.
     `named`: it is told only of orders that name an address of their own there (its `url` is then
     scheme, host and port), and at that address.
@@ -41,6 +42,7 @@ class Endpoint(Record):
     secrets: tuple[SealedSecret, ...] = ()
     named: bool = False
     off: str | None = None
+    held_until: int = 0
     facts: str | None = None
 
     def address(self, callback: str | None) -> str | None:

@@ -8,6 +8,7 @@ from tests.engine.desk import EUR, Desk, die, nothing, once, open_desk, refusal,
 
 from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code
+from counterfoil.core.keeping import Old
 from counterfoil.core.later import DAY_S
 from counterfoil.core.order import Client, Kind, Order, Outcome
 from counterfoil.core.ports import Capability
@@ -120,7 +121,7 @@ async def test_of_two_orders_of_one_name_one_is_made() -> None:
     )
     assert sorted(isinstance(each, Done) for each in made) == [False, True]
     assert (await desk.only()).payments[0].method == "invoice"
-    await desk.store.forget_keys(desk.merchant.id, desk.clock.now() + 10**15)
+    await desk.store.forget(Old.KEYS, desk.merchant.id, desk.clock.now() + 10**15)
     assert (await refusal(desk.orders.invoice(desk.merchant, INVOICE))).code is Code.NAME_TAKEN
 
 

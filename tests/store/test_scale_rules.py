@@ -55,6 +55,10 @@ async def test_every_key_and_index_begins_with_the_merchant(database: Any) -> No
     assert not any(row["sole"] for row in astray)
 
 
+def test_what_is_merchants_is_all_but_the_directory() -> None:
+    assert t.OWNED == OWNED
+
+
 async def test_the_directory_is_all_that_has_no_merchant(database: Any) -> None:
     found = await database.fetch(
         "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"

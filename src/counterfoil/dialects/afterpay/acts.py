@@ -208,8 +208,14 @@ class Update(NamedTuple):
         return facts.described(order, replace(known, editions=(*known.editions, edition)))
 
     def _raised(self, order: Order, more: int) -> Order:
-        """The order with room for so much more to be authorized."""
-        live = amounts.live(order)
+        """The order with room for so much more to be authorized.
+
+        Its own total is kept where nothing else says it: what is declined leaves that as it was.
+        """
+        known, live = facts.of_order(order), amounts.live(order)
+        if known.summary is None:
+            summary = Summary(gross=order.amount.minor)
+            order = facts.described(order, replace(known, summary=summary))
         room = max(0, more - rules.position(live)[Bucket.OPEN])
         amount = replace(live.amount, minor=live.amount.minor + room)
         payments = tuple(

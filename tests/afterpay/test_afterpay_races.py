@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from tests.afterpay.shop import Shop, code, figures, item, open_shop, said
 
 from counterfoil.core.order import Kind
+from counterfoil.core.ports import Inquiry
 from counterfoil.dialects.afterpay.numbers import CAPTURE, NUMBER, Numbers
 
 pytestmark = pytest.mark.anyio
@@ -165,6 +166,39 @@ async def test_keys_of_what_was_refused_are_free_and_other_bodies_are_not(shop: 
             "POST", "/orders/1001/captures", headers={"X-Idempotency-Key": key} if key else None
         )
         assert code(answer) == ("400.004" if key else "400.117")
+
+
+async def test_keys_of_what_was_declined_are_free(shop: Shop) -> None:
+    await shop.order()
+    ten, five = ({"orderDetails": {"items": [item("x", each)]}} for each in (10, 5))
+    shop.desk.bank.declines = True
+    assert [await shop.refused("/orders/1001/captures", ten, "k") for _ in range(2)] == [
+        "400.117",
+        "400.117",
+    ]
+    shop.desk.bank.declines = False
+    made = await shop.good("/orders/1001/captures", five, "k")  # corrected
+    assert await shop.good("/orders/1001/captures", five, "k") == made
+    assert await shop.refused("/orders/1001/captures", ten, "k") == "400.957"
+    assert len((await shop.get("/orders/1001/captures"))["captures"]) == 1
+
+
+async def test_a_full_refund_that_is_half_known_is_answered_once_it_is_known(shop: Shop) -> None:
+    await shop.order()
+    for amount in (10, 20):
+        await shop.good("/orders/1001/captures", {"orderDetails": {"items": [item("x", amount)]}})
+    asked = asyncio.create_task(shop.post("/orders/1001/refunds", None, "k"))
+    before = shop.desk.bank.asked
+    while shop.desk.bank.asked < before + 1:
+        await asyncio.sleep(0)
+    shop.desk.bank.mumbles = True
+    assert (await asked).status_code == 500
+    shop.desk.bank.mumbles = False
+    ((told, answer),) = shop.desk.bank.unheard
+    known = {name: getattr(told, name) for name in Inquiry.__struct_fields__}
+    await shop.desk.engine.receive(Inquiry(**known), answer)
+    done = await shop.good("/orders/1001/refunds", None, "k")
+    assert (len(done["refundNumbers"]), *figures(done, "totalRefundedAmount")) == (2, 30)
 
 
 async def test_what_has_no_answer_is_neither_done_nor_undone(shop: Shop) -> None:

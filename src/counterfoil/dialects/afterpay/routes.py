@@ -164,10 +164,11 @@ async def track_again(call: Call) -> Reply:
 
 
 def approved(made: Done) -> Sequence[Operation]:
-    """What was done of what was asked; raises `Failure` where that is nothing."""
+    """What was done of what was asked; raises `Failure` where that is nothing, or not yet known."""
     found = [each for each in made.operations if each.outcome is Outcome.APPROVED]
-    if not found:
-        raise declined(made.operations[-1])
+    waits = [each for each in made.operations if each.outcome is Outcome.PENDING]
+    if waits or not found:
+        raise declined((waits or made.operations)[-1])
     return found
 
 

@@ -17,7 +17,8 @@ pytestmark = pytest.mark.anyio
 TEXTS = b"""{"payment": {"type": "Invoice"},
  "customer": {"customerCategory": "Person", "salutation": "Mr", "firstName": "Ada",
   "lastName": "Lovelace", "email": "ada@example.com", "birthDate": "1985-12-10T00:00:00+01:00",
-  "conversationLanguage": "NL", "riskData": {"ipAddress": "10.0.0.1"},
+  "conversationLanguage": "NL",
+  "riskData": {"ipAddress": "::1", "existingCustomer": false, "score": [1]},
   "address": {"street": "Kade", "streetNumber": "1", "postalCode": "8017JX",
    "postalPlace": "Zwolle", "countryCode": "nl"}},
  "order": {"number": "%s", "totalGrossAmount": "38.00", "totalNetAmount": "31.40", "items": [
@@ -49,6 +50,7 @@ async def test_etrias(shop: Shop) -> None:
     assert details["currency"] == "EUR"
     assert details["customer"]["birthDate"] == "1985-12-10T00:00:00Z"
     assert details["customer"]["address"]["countryCode"] == "NL"
+    assert details["customer"]["riskData"] == {"ipAddress": "::1", "existingCustomer": False}
     assert [type(row["quantity"]) for row in details["orderItems"]] == [int, int]
     captured = await shop.good("/orders/W1/captures", {"orderDetails": {"totalGrossAmount": "38"}})
     back = {"captureNumber": captured["captureNumber"], "items": details["orderItems"][:1]}

@@ -163,6 +163,21 @@ async def track_again(call: Call) -> Reply:
     return answer({})
 
 
+async def pay(call: Call) -> Reply:
+    """POST /orders/{order}/captures/{capture}/payments: ours, the test bank's customer pays."""
+    await call.read()
+    made, mark = await call.earlier(), call.mark()
+    if made is None:
+        order = await call.order()
+        made = await call.carry_on(order, asking.receipt(call, order, mark).plan, 0)
+    (paid,) = (each for each in facts.of_order(made.order).paid if each.key == mark)
+    shown = {
+        "captureNumber": call.parts[ACT_AT],
+        "paidAmount": render.money(made.order, paid.minor),
+    }
+    return answer(shown)
+
+
 def approved(made: Done) -> Sequence[Operation]:
     """What was done of what was asked; raises `Failure` where that is nothing, or not yet known."""
     found = [each for each in made.operations if each.outcome is Outcome.APPROVED]
@@ -195,6 +210,7 @@ ROUTES: Final[Routes[Handler]] = Routes((
     ("POST",     "/api/v3/orders/{order}/captures/{capture}/shipping-details", track),
     ("PATCH",    "/api/v3/orders/{order}/captures/{capture}/shipping-details/{shipping}",
                  track_again),
+    ("POST",     "/api/v3/orders/{order}/captures/{capture}/payments",     pay),
     ("POST",     "/api/v3/orders/{order}/refunds",                         refund),
     ("GET HEAD", "/api/v3/orders/{order}/refunds",                         list_refunds),
     ("GET HEAD", "/api/v3/orders/{order}/refunds/{refund}",                one_refund),

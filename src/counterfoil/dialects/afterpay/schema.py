@@ -10,7 +10,7 @@ from counterfoil.core.order import Client
 from counterfoil.dialects.afterpay.amounts import agree, minor, total, total_net
 from counterfoil.dialects.afterpay.errors import FORMAT, GROSS, METHOD, NET, RANGE, invalid
 from counterfoil.dialects.afterpay.facts import Item, Summary
-from counterfoil.dialects.afterpay.reading import Reader
+from counterfoil.dialects.afterpay.reading import TEXT_MAX, Reader
 
 # fmt: off
 COUNTRIES: Final = ("NO", "SE", "FI", "DK", "DE", "AT", "CH", "NL", "BE")
@@ -50,6 +50,8 @@ ADDRESS_TEXTS: Final = {
 ORDER_NUMBER: Final = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 OWN_NUMBER: Final = re.compile(r"[A-Za-z0-9._/#-]+", re.ASCII)
 NUMBER_MAX: Final = 50
+IP_MAX: Final = 39
+RISKS_MAX: Final = 50
 
 
 class Asked(NamedTuple):
@@ -137,18 +139,33 @@ def item(reader: Reader) -> Item | None:
 
 
 def customer(reader: Reader) -> dict[str, object]:
-    """A customer as described. Risk data is read by nobody here, so it is not kept."""
+    """A customer as described."""
     found: dict[str, object] = dict(reader.texts(CUSTOMER_TEXTS))
     words = {name: reader.choice(name, known) for name, known in CUSTOMER_WORDS.items()}
     found |= {name: word for name, word in words.items() if word is not None}
     birth = reader.day("birthDate")
     if birth is not None:
         found["birthDate"] = f"{birth}T00:00:00Z"
+    risk = reader.inner("riskData")
+    if risk is not None:
+        found["riskData"] = risk_data(risk)
     where = reader.inner("address")
     if where is not None:
         address = where.texts(ADDRESS_TEXTS)
         country = where.choice("countryCode", COUNTRIES)
         found["address"] = address | ({"countryCode": country} if country else {})
+    return found
+
+
+def risk_data(reader: Reader) -> dict[str, object]:
+    """What is known of a customer's risk: texts, whole numbers and flags, whatever they are."""
+    reader.text("ipAddress", IP_MAX)
+    found: dict[str, object] = {}
+    for name, value in [*reader.given.items()][:RISKS_MAX]:
+        if isinstance(value, str):
+            found[name] = str(value)[:TEXT_MAX]
+        elif isinstance(value, int):
+            found[name] = value
     return found
 
 

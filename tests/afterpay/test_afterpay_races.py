@@ -287,4 +287,6 @@ async def test_a_login_is_awaited_for_a_day(shop: Shop) -> None:
         shown = (await shop.get("/orders/1"))["orderDetails"]
         assert shown["status"] == "Expired"
         await shop.desk.client.post(str(waiting["secureLoginUrl"]), content=b"choice=confirm")
+    for path in ("captures", "voids"):
+        assert await shop.refused(f"/orders/1/{path}") == "400.115"
     assert said(await shop.ask("GET", "/status"))

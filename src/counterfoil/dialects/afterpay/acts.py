@@ -29,7 +29,7 @@ from counterfoil.dialects.afterpay.errors import (
 )
 from counterfoil.dialects.afterpay.facts import Act, Edition, Item, Paid, Shipping, Summary
 from counterfoil.dialects.afterpay.numbers import NUMBER, capture_number, void_number
-from counterfoil.dialects.afterpay.render import captures, expires, number_of_act
+from counterfoil.dialects.afterpay.render import EXPIRED, captures, expires, number_of_act, status
 from counterfoil.dialects.afterpay.schema import Asked
 
 UPDATES_MAX: Final = 100
@@ -42,9 +42,10 @@ class Lifetime(NamedTuple):
     now: int
 
     def check(self, order: Order) -> None:
-        """Raise `Failure` where the authorization has lapsed."""
+        """Raise `Failure` where the authorization has lapsed, or its customer never came."""
         at = expires(order, self.merchant)
-        if at is not None and at <= self.now:
+        lapsed = at is not None and at <= self.now
+        if lapsed or status(order, self.merchant, self.now) == EXPIRED:
             raise invalid(NO_ORDER, "The order has expired")
 
 

@@ -29,7 +29,7 @@ ITEM_WORDS: Final = {"vatCategory": VAT, "type": ITEM_TYPES, "refundType": REFUN
 ITEM_TEXTS: Final = {
     "unitCode": 50, "imageUrl": 2048, "productUrl": 2048, "googleProductCategory": 255,
     "merchantProductType": 255, "marketPlaceSellerId": 32, "additionalInformation": 4096,
-    "parentTransactionReference": 128, "serviceStart": 50, "serviceEnd": 50,
+    "parentTransactionReference": 128, "specification": 4096, "serviceStart": 50, "serviceEnd": 50,
 }
 REFERENCES: Final = {
     "transactionReference": 100, "parentTransactionReference": 128, "yourReference": 20,
@@ -117,6 +117,7 @@ def item(reader: Reader) -> Item | None:
         reader.required(name) for name in ("productId", "description", "quantity", "grossUnitPrice")
     ]
     quantity, price = reader.number("quantity"), reader.number("grossUnitPrice")
+    net = reader.number("netUnitPrice")
     if quantity is not None and quantity <= 0:
         reader.fault(RANGE, "quantity", "must be above zero")
     product, description = reader.text("productId", 100), reader.text("description", cut=True)
@@ -132,7 +133,7 @@ def item(reader: Reader) -> Item | None:
         description=description,
         quantity=quantity,
         gross_unit_price=price,
-        net_unit_price=reader.number("netUnitPrice"),
+        net_unit_price=net,
         figures={name: number for name, number in figures.items() if number is not None},
         words={name: word for name, word in words.items() if word is not None},
     )

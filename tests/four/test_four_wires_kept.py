@@ -46,6 +46,38 @@ READS: Final = {
 }
 
 
+@pytest.mark.parametrize("wire", MAKES)
+async def test_an_order_is_read_by_its_name_on_every_wire(wire: str) -> None:
+    case = await made(wire)
+    (order,) = (await case.read("bizon", f"/orders/?merchant_order_id={case.name}"))["orders"]
+    assert (order["id"], order["amount"]) == (str(case.order), "185.00")
+    (order,) = (await case.read("razorpay", f"/v1/orders?receipt={case.name}"))["items"]
+    assert (order["id"], order["amount"]) == (ids.written("order_", case.order), WHOLE)
+    order = await case.read("payfunc", f"/order/{case.order}")
+    assert (order["number"], order["payment"]["amount"]) == (case.name, 185)
+    order = (await case.read("afterpay", f"/api/v3/orders/{case.name}"))["orderDetails"]
+    assert (order["orderNumber"], order["totalGrossAmount"]) == (case.name, 185)
+
+
+async def test_a_capture_takes_from_one_payment_and_says_how_much() -> None:
+    case = await made("razorpay")
+    given = {"amount": 10_000, "currency": "EUR"}
+    made_of_parts = {**given, "payment_capture": 0, "partial_payment": True}
+    order = (await case.ask("razorpay", "POST", "/v1/orders", made_of_parts)).json()["id"]
+    case.begun = order
+    for minor in (6_000, 4_000):
+        assert (await MAKES["razorpay"](case, minor)).json()["status"] == "authorized"
+    path = f"/api/v3/orders/{max(number for _, number in case.desk.store._orders)}/captures"
+    both = {"orderDetails": {"totalGrossAmount": 100}}
+    answer = await case.ask("afterpay", "POST", path, both)
+    assert (answer.status_code, answer.json()[0]["code"]) == (400, "400.117")
+    for captured, remaining in ((40, 60), (60, 0)):
+        said = (await case.ask("afterpay", "POST", path)).json()
+        assert (said["capturedAmount"], said["remainingAuthorizedAmount"]) == (captured, remaining)
+    shown = await case.read("razorpay", f"/v1/orders/{order}")
+    assert (shown["amount_paid"], shown["status"]) == (10_000, "paid")
+
+
 @pytest.mark.parametrize("wire", READS)
 async def test_new_notes_leave_what_other_wires_keep(wire: str) -> None:
     case = await made(wire)

@@ -10,7 +10,8 @@ from decimal import Decimal
 
 import pytest
 from httpx2 import Response
-from tests.afterpay.shop import Shop, code, figures, open_shop, said
+from msgspec.structs import replace
+from tests.afterpay.shop import Shop, code, figures, item, open_shop, said
 
 pytestmark = pytest.mark.anyio
 
@@ -31,6 +32,39 @@ TEXTS = b"""{"payment": {"type": "Invoice"},
 @pytest.fixture
 async def shop() -> Shop:
     return await open_shop()
+
+
+LACKS = {
+    "AT": {"birthDate", "email"},
+    "DE": {"email"},
+    "NL": {"birthDate", "email", "riskData", "salutation"},
+    "NO": {"identificationNumber"},
+    "SE": {"email", "identificationNumber"},
+}
+
+
+@pytest.mark.parametrize("country", LACKS)
+async def test_a_country_demands_its_own_of_a_customer(country: str, shop: Shop) -> None:
+    async def lacks(category: str | None) -> set[str]:
+        customer = {"customerCategory": category, "address": {"countryCode": country}}
+        order = {"number": f"{country}{category}", "items": [item("x", 1)], "currency": "EUR"}
+        body = {"payment": {"type": "Invoice"}, "customer": customer, "order": order}
+        answer = await shop.post("/checkout/authorize", body)
+        if answer.status_code == 200:
+            return set()
+        assert code(answer) == "400.002"
+        said = json.loads(answer.content)
+        assert {each["actionCode"] for each in said} == {"AskConsumerToReEnterData"}
+        return {each["fieldReference"].removeprefix("customer.") for each in said}
+
+    assert not await lacks("Person")  # unless the merchant wants it
+    merchant = await shop.desk.store.merchant(1)
+    assert merchant is not None
+    strict = replace(merchant, settings=("afterpay.customer_fields",))
+    await shop.desk.store.save_merchant(strict)
+    shop.desk.clock.advance(60)
+    assert await lacks(None) == {"customerCategory", *LACKS[country]}
+    assert await lacks("Company") == LACKS[country] - {"birthDate", "salutation"}
 
 
 async def bought(shop: Shop, number: str = "W1") -> Response:

@@ -15,7 +15,7 @@ from counterfoil.dialects.afterpay.reading import TEXT_MAX, Reader
 # fmt: off
 COUNTRIES: Final = ("NO", "SE", "FI", "DK", "DE", "AT", "CH", "NL", "BE")
 CURRENCIES: Final = ("EUR", "NOK", "SEK", "DKK", "CHF")
-LANGUAGES: Final = ("NO", "SV", "FI", "DA", "EN", "DE", "NL", "FR")
+LANGUAGES: Final = ("NO", "SV", "SE", "FI", "DA", "DK", "EN", "DE", "NL", "FR")
 TYPES: Final = ("Invoice", "Account", "Installment", "Consolidatedinvoice", "PayinX")
 REFUND_TYPES: Final = ("Refund", "Return")
 SHIPPING_TYPES: Final = ("Shipment", "Return")
@@ -42,6 +42,16 @@ CUSTOMER_WORDS: Final = {
     "customerCategory": ("Company", "Person"), "salutation": ("Mr", "Mrs", "Miss"),
     "conversationLanguage": LANGUAGES, "distributionType": ("Paper", "Email", "Sms"),
 }
+# Where the real service demands them. Source: the vendor's page on checkout customers.
+DEMANDED: Final[Mapping[str, tuple[str, ...]]] = {
+    "customerCategory": COUNTRIES,
+    "birthDate": ("NL", "DK", "BE", "AT", "CH"),
+    "email": ("DE", "AT", "CH", "BE", "NL", "SE", "FI"),
+    "identificationNumber": ("FI", "SE", "NO", "DK"),
+    "riskData": ("NL", "BE"),
+    "salutation": ("NL", "BE"),
+}
+OF_PERSONS: Final = ("birthDate", "salutation")
 ADDRESS_TEXTS: Final = {
     "street": 100, "streetNumber": 10, "streetNumberAdditional": 10, "postalCode": 10,
     "postalPlace": 100, "careOf": 50,
@@ -156,6 +166,16 @@ def customer(reader: Reader) -> dict[str, object]:
         country = where.choice("countryCode", COUNTRIES)
         found["address"] = address | ({"countryCode": country} if country else {})
     return found
+
+
+def demand(reader: Reader, described: Mapping[str, object]) -> None:
+    """Note what a customer lacks that the real service demands in its country."""
+    address = described.get("address")
+    country = address.get("countryCode") if isinstance(address, dict) else None
+    company = described.get("customerCategory") == "Company"
+    for name, countries in DEMANDED.items():
+        if country in countries and not (company and name in OF_PERSONS):
+            reader.required(name)
 
 
 def risk_data(reader: Reader) -> dict[str, object]:

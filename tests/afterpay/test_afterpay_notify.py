@@ -68,10 +68,11 @@ async def test_an_accepted_order_is_told() -> None:
     header, body = said["Header"], said["Body"]
     assert header["TransmittedTimestamp"] == "2026-01-15T12:00:00Z"
     assert (header["MessageName"], header["Version"]) == ("AuthorizeAccepted", "1.0")
-    assert (header["ClientId"], header["ShopId"], header["CountryCode"]) == ("1", "Demo", "")
+    assert (header["ClientId"], header["ShopId"], header["CountryCode"]) == (1, "Demo", "")
     assert UUID(header["MessageId"])
     assert body["OrderNumber"] == "1001"
     assert body.keys() == {"OrderNumber", "AdditionalPaymentInfo", "ParentTransactionReference"}
+    assert set(map(type, body.values())) == {str}
     assert callback.headers == ()
 
 

@@ -45,7 +45,7 @@ class Webhook:
         country = told.order.client.country if told.order.client else None
         header = {
             "TransmittedTimestamp": stamp(told.notice.at),
-            "ClientId": str(told.merchant.id),
+            "ClientId": told.merchant.id,
             "MessageName": name,
             "Version": VERSION,
             "MessageId": str(uuid5(NAMESPACE_URL, f"counterfoil:{told.id}")),
@@ -64,7 +64,7 @@ def content(told: Told) -> tuple[str, View]:
     number: View = {"OrderNumber": number_of(order)}
     if not waited(order):
         reference = facts.of_order(order).references.get("parentTransactionReference", "")
-        more = {"AdditionalPaymentInfo": {}, "ParentTransactionReference": reference}
+        more = {"AdditionalPaymentInfo": "", "ParentTransactionReference": reference}
         return "AuthorizeAccepted", {**number, **more}
     ended = {None: STATUS[Standing.AUTHORIZED], Code.SESSION_EXPIRED: EXPIRED}
     status = ended.get(order.closed, STATUS[Standing.REVERSED])

@@ -112,7 +112,7 @@ async def agree(case: Case) -> None:
     for wire, view in VIEWS.items():
         assert await view(case) == SAID[wire](case.tally), wire
     folded(case)
-    await posted(case)
+    await posted(case, case.tally.charged - case.tally.refunded)
 
 
 def folded(case: Case) -> None:
@@ -131,7 +131,7 @@ def folded(case: Case) -> None:
     assert {bucket: sums[bucket] for bucket in wanted} == wanted
 
 
-async def posted(case: Case) -> None:
+async def posted(case: Case, kept: int) -> None:
     """The ledger follows from the operations, and the acquirer owes what was charged and kept."""
     (evidence,) = await case.desk.store.evidence(MERCHANT, case.order - 1, 1)
     assert differences(evidence) == []
@@ -140,4 +140,4 @@ async def posted(case: Case) -> None:
         for each in evidence.postings
         if each.account is Account.CLEARING and each.currency == case.currency
     )
-    assert -owed == case.tally.charged - case.tally.refunded
+    assert -owed == kept

@@ -112,6 +112,8 @@ class History:
         """The order, authorized; where it is declined on the Razorpay wire, once more."""
         whole = self._whole(case)
         case.tally = Tally(whole)
+        case.at_once = self.home != "afterpay" and self.random.random() < 0.2
+        charge = (Move(Kind.CHARGE, whole),) if case.at_once else ()
         for _ in range(2):
             self._mood(case)
             known = set(case.desk.store._orders)
@@ -119,7 +121,7 @@ class History:
             case.order = max(set(case.desk.store._orders) - known, default=(0, case.order))[1]
             self._note(case, f"{self.home} {whole} {self.terms} {case.lines}", answer.text)
             done = (Move(Kind.AUTHORIZE, whole),)
-            await self._follow(case, done, ok=succeeded(answer))
+            await self._follow(case, done, charge, ok=succeeded(answer))
             if self.home != "razorpay" or case.tally.standing != "declined":
                 break
         self.moved[f"{self.home} made"] += case.tally.authorized > 0
@@ -163,8 +165,13 @@ class History:
         bank = case.desk.bank
         self.log.append(f"{what} declines={bank.declines} mumbles={bank.mumbles}: {said[:300]}")
 
-    async def _follow(self, case: Case, moves: tuple[Move, ...], *, ok: bool) -> None:
-        """Count what it came to, also when an answer comes late, and compare."""
+    async def _follow(
+        self, case: Case, moves: tuple[Move, ...], then: tuple[Move, ...] = (), *, ok: bool
+    ) -> None:
+        """Count what it came to, also when an answer comes late, and compare.
+
+        `then` follows by itself where it is approved.
+        """
         bank, tally = case.desk.bank, case.tally
         sent = [each for each in moves if each.minor]
         heard = not sent or not (bank.declines or bank.mumbles)
@@ -175,7 +182,7 @@ class History:
             await agree(case)
             await self._hear(case)
         tally.waits = ()
-        for move in moves if approved else ():
+        for move in moves + then if approved else ():
             tally.take(move)
         if not approved and not tally.authorized:
             tally.failed.append(tally.whole)

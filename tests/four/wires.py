@@ -43,6 +43,7 @@ class Case:
         self.lines: list[tuple[int, int]] = []  # of a PayFunc order: price and quantity
         self.by_units = False  # every move so far was one of whole units
         self.begun = ""
+        self.at_once = False  # it is charged with its authorization
         self.headers: Mapping[str, dict[str, str]] = {
             "bizon": {"Authorization": basic(demo.LOGIN, demo.PASSWORD)},
             "razorpay": {"Authorization": basic(demo.KEY_ID, demo.KEY_SECRET)},
@@ -103,6 +104,7 @@ async def make_bizon(case: Case, minor: int) -> Response:
     card = {"cvv": "333", "holder": "Ada", "expiration_month": 12, "expiration_year": 2039}
     body = {"amount": case.text(minor), "currency": case.currency, "pan": PAN, "card": card}
     body |= {"location": {"ip": "6.6.6.6"}, "merchant_order_id": case.name}
+    body |= {"options": {"auto_charge": 1}} if case.at_once else {}
     return await case.ask("bizon", "POST", "/orders/authorize", body)
 
 
@@ -110,9 +112,8 @@ async def make_razorpay(case: Case, minor: int) -> Response:
     """An order, and a payment whose payer agrees."""
     given: View = {"amount": minor, "currency": case.currency}
     if not case.begun:
-        made = await case.ask(
-            "razorpay", "POST", "/v1/orders", {**given, "receipt": case.name, "payment_capture": 0}
-        )
+        asked = {**given, "receipt": case.name, "payment_capture": int(case.at_once)}
+        made = await case.ask("razorpay", "POST", "/v1/orders", asked)
         assert made.status_code == 200, made.text
         case.begun = made.json()["id"]
     given |= {"order_id": case.begun, "email": "ada@example.com", "contact": "9999999988"}
@@ -133,7 +134,8 @@ async def make_payfunc(case: Case, minor: int) -> Response:
     if case.lines:
         items = [line(case, at, quantity) for at, (_, quantity) in enumerate(case.lines)]
     body = {"items": items, "currency": case.currency, "number": case.name}
-    body |= {"payment": {"type": "card", "card": token.text}}
+    payment: View = {"type": "card", "card": token.text}
+    body |= {"payment": payment | ({"charge": "auto"} if case.at_once else {})}
     return await case.ask("payfunc", "POST", "/order", body)
 
 

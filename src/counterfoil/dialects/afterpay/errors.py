@@ -20,6 +20,7 @@ REENTER: Final = "AskConsumerToReEnterData"
 CUSTOMERS: Final = ("customer", "deliveryCustomer")
 BAD: Final = 400
 
+UNKNOWN: Final = "400.000"
 MALFORMED, REQUIRED, RANGE, FORMAT, LONG = (
     "400.001", "400.002", "400.003", "400.004", "400.005"
 )  # fmt: skip

@@ -14,6 +14,7 @@ from tests.contract.stores import Till, next_step
 from tests.pooler import pooled
 
 from counterfoil.core.ports import Committed
+from counterfoil.store.migrate import StoreError
 from counterfoil.store.options import Options
 from counterfoil.store.postgres import PostgresStore, migrate_database, open_store
 from counterfoil.store.tables import HEAD
@@ -46,6 +47,11 @@ async def test_many_that_migrate_at_once(empty: str) -> None:
     steps = await asyncio.gather(*(migrate_database(empty, POOLED) for _ in range(4)))
     assert {after for _, after in steps} == {HEAD}
     assert await migrate_database(empty, POOLED) == (HEAD, HEAD)
+
+
+async def test_who_forgot_to_say_so_is_told(empty: str) -> None:
+    with pytest.raises(StoreError, match="statement_timeout; behind a pooler set database_pooled"):
+        await open_store(empty)
 
 
 async def test_batches_and_reads_at_once(pair: tuple[PostgresStore, PostgresStore]) -> None:

@@ -37,6 +37,7 @@ AGAIN: Final = (
     asyncpg.DeadlockDetectedError,
     asyncpg.LockNotAvailableError,
 )
+POOLER: Final = asyncpg.ProtocolViolationError  # what it says of settings of the session
 GRACE_S: Final = 1  # for the server to give up first: then nothing is done later on
 PASSWORD: Final = re.compile(r"(//[^:/@?]*):[^@/]*@|([?&]password=)[^&]*")
 ESCAPE: Final = "\x1a"  # stands before what a text may not hold, and before itself
@@ -165,13 +166,21 @@ async def connect(url: str, options: Options) -> Link:
         )
     except (*LOST, asyncpg.PostgresError, ValueError) as error:
         raise unusable(url, error) from error
-    return Link(pool, options)
+    link = Link(pool, options)
+    try:
+        await link.fetch("SELECT 1", ())
+    except Refused as refused:
+        pool.terminate()
+        raise unusable(url, refused.__cause__) from refused
+    return link
 
 
 def unusable(url: str, error: object) -> StoreError:
     """What to tell of an address; without its password."""
     shown = PASSWORD.sub(lambda found: f"{found[1]}@" if found[1] else f"{found[2]}…", url)
-    return StoreError(f"the database {shown} cannot be used: {error or type(error).__name__}")
+    advice = "; behind a pooler set database_pooled" if isinstance(error, POOLER) else ""
+    why = f"{error or type(error).__name__}{advice}"
+    return StoreError(f"the database {shown} cannot be used: {why}")
 
 
 def escaped(value: str) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import Table
 
 from counterfoil.core.ports import FILTERS
-from counterfoil.store import agenda, bulk, moving, old, pages, queries, search, workers
+from counterfoil.store import agenda, bulk, kept, moving, old, pages, queries, search, workers
 from counterfoil.store import tables as t
 from counterfoil.store.queries import Query
 
@@ -19,6 +19,8 @@ DIRECTORY: Final = (t.merchants, t.credentials, t.rates, t.data_keys, t.workers)
 OWNED: Final = tuple(each for each in t.metadata.sorted_tables if each not in DIRECTORY)
 ATTEMPTS: Final = ((), ("id",), ("endpoint_id",), ("endpoint_id", "order_id", "delivered"))
 PARTS: Final = (("name",), ("name", "email"))
+BOTH: Final = (queries, agenda, kept, moving, old)
+SERVER: Final = (bulk, search, workers)
 Shapes = Mapping[str, Sequence[Query]]
 
 # Rows as lists of values: PostgreSQL takes them as arrays, by statements of its own.
@@ -108,17 +110,17 @@ def of_server() -> Shapes:
 
 def embedded() -> Iterator[tuple[str, Query]]:
     """What the embedded database is asked."""
-    for module in (queries, agenda, old, pages, moving):
+    for module in (*BOTH, pages):
         yield from built(module, shared())
 
 
 def server() -> Iterator[tuple[str, Query]]:
     """What PostgreSQL is asked."""
-    for module in (queries, agenda, moving, old):
+    for module in BOTH:
         for name, query in built(module, shared()):
             if name not in EMBEDDED_ONLY:
                 yield name, bulk.text(query.source)
-    for module in (bulk, search, workers):
+    for module in SERVER:
         yield from built(module, of_server())
 
 

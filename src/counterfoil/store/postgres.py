@@ -37,6 +37,7 @@ from counterfoil.store.keeping import KeptErrands
 from counterfoil.store.lanes import Lanes
 from counterfoil.store.link import (
     Connection,
+    Hosts,
     Link,
     connect,
     given,
@@ -83,7 +84,7 @@ async def migrate_database(
     """
     timeout_s = (options or Options()).timeout_ms / 1000
     try:
-        connection = await asyncpg.connect(url, timeout=timeout_s, statement_cache_size=0)
+        connection = await Hosts(url).connect(url, timeout=timeout_s, statement_cache_size=0)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
         raise unusable(url, error) from error
     try:

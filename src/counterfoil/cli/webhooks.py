@@ -15,7 +15,7 @@ from counterfoil.cli.opening import among
 from counterfoil.cli.output import Cell, print_json, say, show
 from counterfoil.cli.serving import Json
 from counterfoil.config import SettingsError, from_environment
-from counterfoil.core.callbacks import Attempt, Endpoint, Told
+from counterfoil.core.callbacks import Attempt, Endpoint, Told, written
 from counterfoil.core.card import SealedSecret, Secret
 from counterfoil.core.events import Event, Notice
 from counterfoil.core.merchant import Merchant
@@ -303,7 +303,7 @@ async def _posted(parts: Parts, courier: HttpCourier, endpoint: Endpoint) -> Att
         now=SystemClock().now(),
         base=parts.settings.base_url,
     )
-    callback = form.callback(told)
+    callback = await written(form, told)
     if callback is None:
         raise SettingsError(f"the wire {endpoint.wire} tells of payments only; make one to try it")
     return Attempt(

@@ -9,8 +9,6 @@ from decimal import Decimal
 from typing import Final
 
 import msgspec
-from joserfc import jwt
-from joserfc.errors import JoseError
 from msgspec.structs import replace
 
 from counterfoil.core.accounts import Account, Instrument, standing
@@ -219,11 +217,7 @@ async def method(call: Call, account: int, known: Instrument) -> Object:
 
 async def payer(call: Call, token: str) -> Account:
     """The account that a method's token names, with that card alone; raises `Failure`."""
-    key = (await call.desk.signing.key()).public
-    try:
-        claims = jwt.decode(token, key, algorithms=["RS256"]).claims
-    except (JoseError, ValueError):
-        raise unusable() from None
+    claims = await call.desk.signing.claims(token) or {}
     account, named = number(str(claims.get("account"))), number(str(claims.get("card")))
     found = None
     if claims.get("type") == TYPE and account is not None:

@@ -49,18 +49,24 @@ class Signer:
         os.set_blocking(self.line, False)
         self.held: deque[Job] = deque()
         self._keys: dict[str, int] = {}
+        self._untold = b""
         self._came = b""
 
-    def ask(self, job: Job) -> None:
-        """Have it sign; where it has ended its line says so soon."""
+    def take(self, job: Job) -> None:
+        """Have it sign, once it is told so."""
         self.held.append(job)
-        frames = b""
         if job.key not in self._keys:
-            frames = signer.FRAME.pack(b"K", 0, len(job.key)) + job.key.encode()
+            self._untold += signer.FRAME.pack(b"K", 0, len(job.key)) + job.key.encode()
             self._keys[job.key] = len(self._keys)
-        frames += signer.FRAME.pack(b"S", self._keys[job.key], len(job.digest)) + job.digest
-        with suppress(BrokenPipeError, ConnectionResetError):
-            os.write(self.line, frames)
+        number = self._keys[job.key]
+        self._untold += signer.FRAME.pack(b"S", number, len(job.digest)) + job.digest
+
+    def tell(self) -> None:
+        """Tell it what it has been given; where it has ended its line says so soon."""
+        if self._untold:
+            told, self._untold = self._untold, b""
+            with suppress(BrokenPipeError, ConnectionResetError):
+                os.write(self.line, told)
 
     def answered(self) -> bool:
         """Take what has come; False: it has ended."""
@@ -97,9 +103,10 @@ class Press:
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._move(loop)
+        if not self._jobs:  # what else is asked for meanwhile goes the same way, in one write
+            loop.call_soon(self._hand_out)
         job = Job(key, digest, loop.create_future())
         self._jobs.append(job)
-        self._hand_out()
         return job.signature
 
     def close(self) -> None:
@@ -125,8 +132,10 @@ class Press:
                 assert self._loop is not None
                 self._loop.add_reader(free.line, self._read, free)
             if len(free.held) >= HELD_MAX:
-                return
-            free.ask(self._jobs.popleft())
+                break
+            free.take(self._jobs.popleft())
+        for each in self._signers:
+            each.tell()
 
     def _read(self, one: Signer) -> None:
         if not one.answered():

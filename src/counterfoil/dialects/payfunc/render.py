@@ -8,6 +8,7 @@ charged here, for this wire has no word for it. Amounts are numbers in major uni
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -74,6 +75,8 @@ SCHEMES: Final[Mapping[Brand, str]] = {
 REFERRED: Final = frozenset({Kind.CHARGE, Kind.REFUND})
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MS_US: Final = 1000
+SECOND_US: Final = 1_000_000
+SECONDS_MAX: Final = 256  # whose text is remembered: what happens now is most of what is shown
 Object = dict[str, object]
 
 
@@ -101,12 +104,19 @@ def kept(found: Facts) -> str:
 
 def stamp(instant: int) -> str:
     """An instant as this wire writes it: milliseconds, UTC."""
-    moment = EPOCH + timedelta(milliseconds=instant // MS_US)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // MS_US:03d}Z"
+    second, rest = divmod(instant, SECOND_US)
+    return f"{_second(second)}.{rest // MS_US:03d}Z"
+
+
+@lru_cache(maxsize=SECONDS_MAX)
+def _second(second: int) -> str:
+    return f"{EPOCH + timedelta(seconds=second):%Y-%m-%dT%H:%M:%S}"
 
 
 def firm(order: Order) -> Order:
     """The order without what has no answer."""
+    if all(each.outcome is not Outcome.PENDING for each in order.operations):
+        return order
     payments = tuple(
         replace(payment, log=tuple(e for e in payment.log if e.outcome is not Outcome.PENDING))
         for payment in order.payments

@@ -139,17 +139,22 @@ def parts(order: Order) -> dict[str, int]:
     """Minor units by status; the first event that led to a status gives its place."""
     sums: dict[str, int] = {}
     for payment in order.payments:
-        stands = position(payment) if payment.log else {}
+        stands = position(payment)
         for bucket, status in BUCKETS.items():
-            sums[status] = sums.get(status, 0) + stands.get(bucket, 0)
+            if stands[bucket]:
+                sums[status] = sums.get(status, 0) + stands[bucket]
     given_back = sums.pop("cancelled", 0)
     left = order.amount.minor - sum(sums.values())
     cancelled = min(given_back, left)
-    for status, minor in (("cancelled", cancelled), (rest(order), left - cancelled)):
-        sums[status] = sums.get(status, 0) + minor
+    if cancelled:
+        sums["cancelled"] = cancelled
+    if left > cancelled:
+        status = rest(order)
+        sums[status] = sums.get(status, 0) + left - cancelled
+    if len(sums) == 1:
+        return sums
     seen = ["created", "denied", "pending", *(status for status, _ in _led(order)), "cancelled"]
-    found = [status for status, minor in sums.items() if minor]
-    return {status: sums[status] for status in sorted(found, key=seen.index)}
+    return {status: sums[status] for status in sorted(sums, key=seen.index)}
 
 
 def _led(order: Order) -> Iterator[tuple[str, Operation]]:

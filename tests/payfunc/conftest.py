@@ -77,6 +77,11 @@ class Shop:
         """An account's status."""
         return (await self.ask("GET", f"/account/{account}")).json()["status"]
 
+    async def foreign(self) -> str:
+        """The private key of another merchant."""
+        async with wiring.parts(Settings(database=f"sqlite:///{self.database}")) as parts:
+            return (await issuing.keys(parts, 2, BASE))["payfunc"]["private"]
+
     async def walk(self, hours: int) -> None:
         """Let that time pass, timer by timer."""
         body = json.dumps({"advance": f"{hours}h"})

@@ -60,13 +60,16 @@ class Accounts:
     async def every(self, merchant: int) -> Sequence[Account]:
         """Every account of a merchant, oldest first."""
         found: list[Account] = []
-        after = 0
         while True:
-            run = await self.engine.store.every_kept(merchant, ACCOUNT, PAGE, after=after)
-            found += [msgspec.json.decode(each.body, type=Account) for each in run]
-            if len(run) < PAGE:
+            after = found[-1].id if found else 0
+            found += await self.run(merchant, PAGE, after=after)
+            if len(found) % PAGE or not found or found[-1].id == after:
                 return found
-            after = run[-1].id
+
+    async def run(self, merchant: int, limit: int, *, after: int = 0) -> list[Account]:
+        """So many accounts of a merchant at most, oldest first, from that id on."""
+        run = await self.engine.store.every_kept(merchant, ACCOUNT, limit, after=after)
+        return [msgspec.json.decode(each.body, type=Account) for each in run]
 
     async def alter(
         self, merchant: int, number: int, change: Callable[[Account | None], Account]

@@ -11,7 +11,7 @@ from counterfoil.dialects.payfunc.routes import AUDIENCE, serve
 
 dialect = Dialect(
     name="payfunc",
-    segments=("order", "retry", "account", "card", "key", ".well-known"),
+    segments=("order", "retry", "account", "customer", "card", "key", ".well-known"),
     serve=serve,
     form=OrderToken(AUDIENCE),
     keys=keys,

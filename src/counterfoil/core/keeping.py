@@ -41,3 +41,10 @@ class Keeper(Protocol):
     ) -> Sequence[Kept]:
         """A run of what is kept of a kind, by id."""
         ...
+
+    async def drop(self, items: Sequence[Kept], cards: Sequence[int] = ()) -> None:
+        """Forget what still is as given, and sealed cards, of the merchant of the first; at once.
+
+        `items` is not empty.
+        """
+        ...

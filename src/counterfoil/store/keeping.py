@@ -7,7 +7,7 @@ from counterfoil.core.keeping import Kept
 from counterfoil.store import bulk, rows
 from counterfoil.store import tables as t
 from counterfoil.store.errands import ErrandStore
-from counterfoil.store.kept import keeping, kept_now, kept_run, read_kept
+from counterfoil.store.kept import dropping, keeping, kept_now, kept_run, read_kept
 from counterfoil.store.link import Connection, read
 
 
@@ -37,3 +37,10 @@ class KeptErrands(ErrandStore):
     ) -> Sequence[Kept]:
         bounds = {"after": after, "limit": limit}
         return await self._all(kept_run(), read_kept, merchant=merchant, kind=kind, **bounds)
+
+    async def drop(self, items: Sequence[Kept], cards: Sequence[int] = ()) -> None:
+        async def work(connection: Connection) -> None:
+            for query, given in dropping(items, cards):
+                await read(connection, query, **given)
+
+        await self._alter(work)

@@ -168,18 +168,18 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
         async with (
             telling(made) as (app, pump),
             working(
-                chores.run(_chores(made, pump, started), tell),
+                chores.run(
+                    (
+                        *chores.chores(made.engine, started=started),
+                        *dialects.chores(gateway(made)),
+                        *_watch(made, pump),
+                    ),
+                    tell,
+                ),
                 pump.run(),
             ),
         ):
             yield app
-
-
-def _chores(made: Parts, pump: Pump, started: int) -> list[chores.Chore]:
-    """What runs again and again: the engine's, the wires' own, and what others may change."""
-    at, wires = gateway(made), [each.chores for each in dialects.found()]
-    theirs = [chore for each in wires if each is not None for chore in each(at)]
-    return [*chores.chores(made.engine, started=started), *theirs, *_watch(made, pump)]
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ keys.
 
 import pkgutil
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Final
 
@@ -52,6 +52,13 @@ def found() -> tuple[Dialect, ...]:
                 raise TypeError(f"{package.__name__} shows no dialect")
             dialects.append(package.dialect)
     return tuple(dialects)
+
+
+def chores(gateway: Gateway) -> Iterator[Chore]:
+    """What the wires do by themselves."""
+    for each in found():
+        if each.chores is not None:
+            yield from each.chores(gateway)
 
 
 class BadKeyError(Exception):

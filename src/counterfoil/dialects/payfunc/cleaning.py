@@ -1,4 +1,4 @@
-"""What this wire forgets by itself: answers kept for a key after a day, card tokens after two hours.
+"""What this wire forgets: answers kept for a key after a day, card tokens after two hours.
 
 With a token goes its sealed card, unless an order, an account or an authentication has taken it.
 """

@@ -169,12 +169,7 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
             telling(made) as (app, pump),
             working(
                 chores.run(
-                    (
-                        *chores.chores(made.engine, started=started),
-                        *dialects.chores(gateway(made)),
-                        *_watch(made, pump),
-                    ),
-                    tell,
+                    [*chores.chores(made.engine, started=started), *_watch(made, pump)], tell
                 ),
                 pump.run(),
             ),
@@ -383,7 +378,7 @@ async def _vault(settings: Settings, store: Store, ids: WorkerIds) -> KeyRing:
 
 
 def _watch(made: Parts, pump: Pump) -> tuple[chores.Chore, ...]:
-    """Follow what a command in another process may change: the clock, the vault's keys."""
+    """What wires do by themselves; and to follow what a command in another process may change."""
     clock = made.clock
 
     async def look() -> None:
@@ -398,6 +393,7 @@ def _watch(made: Parts, pump: Pump) -> tuple[chores.Chore, ...]:
             made.ids.worker = await made.lease.renew()
 
     return (
+        *dialects.chores(gateway(made)),
         chores.Chore("clock", 1, look),
         chores.Chore("keys", 1, learn),
         chores.Chore("lease", LEASE_S // 3, renew),

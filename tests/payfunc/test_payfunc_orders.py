@@ -86,6 +86,18 @@ async def test_equal_lines_run_on_into_each_other(shop: Shop) -> None:
     assert (await shop.shown(order))["status"] == {"charged": 41}
 
 
+async def test_an_event_says_no_more_than_was_understood(shop: Shop) -> None:
+    order = (await shop.order(5))["id"]
+    asked = {"items": 1, "descriptor": "SHOP 1", "error": 1, "date": "2001-01-01", "reference": "x"}
+    event = (await shop.event(order, type="charge", **asked)).json()
+    assert set(event) == {"type", "date", "items", "descriptor", "reference"}
+    assert (event["items"], event["descriptor"]) == (1, "SHOP 1")
+    assert event["reference"] != "x"
+    assert event["date"] > "2020"
+    assert listed((await shop.shown(order))["event"])[1] == event
+    assert (await shop.event(order, type="charge", descriptor=5)).status_code == 400
+
+
 async def test_money_is_moved_once_however_many_ask(shop: Shop) -> None:
     order = (await shop.order(500))["id"]
     answers = await asyncio.gather(

@@ -5,7 +5,7 @@ begun. Where money stands is read off the buckets (`core/rules.py`); what is dis
 charged here, for this wire has no word for it. Amounts are numbers in major units.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -18,7 +18,7 @@ from counterfoil.core.card import Brand, Card
 from counterfoil.core.errors import Code
 from counterfoil.core.order import Kind, Operation, Order, Outcome, Payment, instant_of
 from counterfoil.core.rules import Bucket, Standing, position, standing
-from counterfoil.core.units import UnitState, states
+from counterfoil.core.units import Place, UnitState, states
 from counterfoil.dialects.payfunc.errors import declined, encode
 from counterfoil.dialects.payfunc.identifiers import identifier, reference
 from counterfoil.dialects.payfunc.items import amount, shown
@@ -58,6 +58,7 @@ UNITS: Final[Mapping[UnitState, str]] = {
     UnitState.REVERSED:   "cancelled",
     UnitState.REFUNDED:   "refunded",
     UnitState.DISPUTED:   "charged",
+    UnitState.WAIVED:     "cancelled",
 }
 EVENTS: Final[Mapping[Kind, tuple[str, str]]] = {  # the event, and the status that it leads to
     Kind.AUTHORIZE: ("order",  "ordered"),
@@ -87,6 +88,7 @@ class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
     payment: Mapping[str, object] = {}
 
 
+_said: Final = msgspec.json.Decoder(dict[str, str]).decode
 _decode: Final = msgspec.json.Decoder(dict[str, Facts], float_hook=Decimal).decode
 
 
@@ -143,7 +145,7 @@ def parts(order: Order) -> dict[str, int]:
         for bucket, status in BUCKETS.items():
             if stands[bucket]:
                 sums[status] = sums.get(status, 0) + stands[bucket]
-    given_back = sums.pop("cancelled", 0)
+    given_back = sums.pop("cancelled", 0) + sum(each.minor for each in order.waived)
     left = order.amount.minor - sum(sums.values())
     cancelled = min(given_back, left)
     if cancelled:
@@ -153,7 +155,9 @@ def parts(order: Order) -> dict[str, int]:
         sums[status] = sums.get(status, 0) + left - cancelled
     if len(sums) == 1:
         return sums
-    seen = ["created", "denied", "pending", *(status for status, _ in _led(order)), "cancelled"]
+    waived = ["cancelled"] if order.waived else []
+    led = (status for status, _ in _led(order))
+    seen = ["created", "denied", "pending", *waived, *led, "cancelled"]
     return {status: sums[status] for status in sorted(sums, key=seen.index)}
 
 
@@ -196,6 +200,11 @@ def events(order: Order) -> list[Object]:
     if order.closed is not None:
         kind = "cancel" if order.closed is Code.ORDER_CLOSED else "deny"
         found.append({"type": kind, "date": stamp(order.closed_at or order.created)})
+    if order.waived:
+        for each in order.waived:
+            items = moved(order, each.minor, each.places)
+            found.append({"type": "cancel", "date": stamp(each.at), "items": items})
+        found.sort(key=lambda event: str(event["date"]))
     return found
 
 
@@ -206,7 +215,9 @@ def _told(order: Order, operation: Operation) -> Iterator[Object]:
     kind = EVENTS[operation.kind][0]
     told: Object = {"date": stamp(operation.closed), "type": kind}
     if operation.kind is not Kind.AUTHORIZE and operation.amount.minor < order.amount.minor:
-        told["items"] = moved(order, operation)
+        told["items"] = moved(order, operation.amount.minor, operation.places)
+    if operation.facts is not None and operation.facts.startswith('{"descriptor":'):
+        told |= _said(operation.facts)
     if operation.decline is not None:
         told |= {"type": "fail", "original": kind, "error": declined(operation.decline).members}
     elif operation.kind in REFERRED:
@@ -217,13 +228,13 @@ def _told(order: Order, operation: Operation) -> Iterator[Object]:
         yield {"type": "cancel", "date": stamp(operation.closed), "items": let_go}
 
 
-def moved(order: Order, operation: Operation) -> object:
-    """What an operation moves: an amount, or lines with so many pieces."""
+def moved(order: Order, minor: int, places: Sequence[Place]) -> object:
+    """What an event moves: an amount, or lines with so many pieces."""
     currency = order.amount.currency
     if not order.lines:
-        return amount(operation.amount.minor, currency)
+        return amount(minor, currency)
     counts: dict[int, int] = {}
-    for at, _ in operation.places:
+    for at, _ in places:
         counts[at] = counts.get(at, 0) + 1
     found = [shown(order.lines[at], currency) | {"quantity": count} for at, count in counts.items()]
     return found[0] if len(found) == 1 else found

@@ -246,6 +246,27 @@ class Waived(Record):
     places: tuple[tuple[int, int], ...] = ()
 
 
+class Settlement(Record):
+    """What an acquirer has paid out of an order, as an operator books it; it moves nothing here.
+
+    Minor units of the order's currency: `gross` is signed as the money goes (refunds take), `fee`
+    what was kept of it. `start`, `end` and `payout` are days (ISO 8601), `reference` is its own.
+    """
+
+    at: int
+    reference: str
+    gross: int
+    start: str
+    end: str
+    fee: int = 0
+    payout: str | None = None
+
+    @property
+    def net(self) -> int:
+        """What was paid out."""
+        return self.gross - self.fee
+
+
 class Order(Record, dict=True, gc=True):
     """What a merchant asks a customer to pay. `version` counts the commits that made it.
 
@@ -276,6 +297,7 @@ class Order(Record, dict=True, gc=True):
     retries: Retries | None = None
     callback: str | None = None
     waived: tuple[Waived, ...] = ()
+    settlements: tuple[Settlement, ...] = ()
     closed: Code | None = None
     closed_at: int | None = None
 
@@ -296,7 +318,8 @@ class Order(Record, dict=True, gc=True):
         closed = [operation.closed or 0 for operation in self.operations]
         asked = [each.authentication.changed for each in self.payments if each.authentication]
         waived = [each.at for each in self.waived]
-        return max(self.created, self.closed_at or 0, *closed, *asked, *waived)
+        settled = [each.at for each in self.settlements]
+        return max(self.created, self.closed_at or 0, *closed, *asked, *waived, *settled)
 
 
 @remembered

@@ -16,7 +16,15 @@ from msgspec.structs import replace
 
 from counterfoil.core.card import Brand, Card
 from counterfoil.core.errors import Code
-from counterfoil.core.order import Kind, Operation, Order, Outcome, Payment, instant_of
+from counterfoil.core.order import (
+    Kind,
+    Operation,
+    Order,
+    Outcome,
+    Payment,
+    Settlement,
+    instant_of,
+)
 from counterfoil.core.rules import Bucket, Standing, position, standing
 from counterfoil.core.units import Place, UnitState, states
 from counterfoil.dialects.payfunc.errors import declined, encode
@@ -200,12 +208,28 @@ def events(order: Order) -> list[Object]:
     if order.closed is not None:
         kind = "cancel" if order.closed is Code.ORDER_CLOSED else "deny"
         found.append({"type": kind, "date": stamp(order.closed_at or order.created)})
-    if order.waived:
+    if order.waived or order.settlements:
         for each in order.waived:
             items = moved(order, each.minor, each.places)
             found.append({"type": "cancel", "date": stamp(each.at), "items": items})
+        found += [settled(each, order.amount.currency) for each in order.settlements]
         found.sort(key=lambda event: str(event["date"]))
     return found
+
+
+def settled(known: Settlement, currency: str) -> Object:
+    """A settlement in the history."""
+    return {
+        "type": "settle",
+        "date": stamp(known.at),
+        "period": {"start": known.start, "end": known.end},
+        "gross": amount(known.gross, currency),
+        "fee": amount(-known.fee, currency),
+        "net": amount(known.net, currency),
+        "currency": currency,
+        "reference": known.reference,
+        **({"payout": known.payout} if known.payout else {}),
+    }
 
 
 def _told(order: Order, operation: Operation) -> Iterator[Object]:
@@ -293,6 +317,13 @@ def card(known: Card) -> Object:
     return found | ({"expires": [known.month, known.year % 100]} if known.has_expiry else {})
 
 
+def status(known: Order, sums: Mapping[str, int]) -> Object:
+    """The map of amounts; what was paid out stands in it besides."""
+    paid_out = sum(each.net for each in known.settlements)
+    whole = {**sums, **({"settled": paid_out} if paid_out else {})}
+    return {word: amount(minor, known.amount.currency) for word, minor in whole.items()}
+
+
 def order(known: Order, now: int, recurring: str | None = None) -> Object:
     """The order; `now` in microseconds since 1970 UTC."""
     stands = firm(known)
@@ -306,5 +337,5 @@ def order(known: Order, now: int, recurring: str | None = None) -> Object:
         "currency": known.amount.currency,
         "payment": payment(stands, now, recurring),
         "event": events(stands),
-        "status": {status: amount(minor, known.amount.currency) for status, minor in sums.items()},
+        "status": status(known, sums),
     }

@@ -64,15 +64,19 @@ class Answered(Record):
 
 
 class Call:
-    """One request of a known caller; `named` is the last free part of its path."""
+    """One request of a known caller; `named` is the last free part of its path.
 
-    __slots__ = ("_asked", "caller", "desk", "exchange", "named")
+    `renamed`: it calls an account a customer, and its customer a contact.
+    """
+
+    __slots__ = ("_asked", "caller", "desk", "exchange", "named", "renamed")
 
     def __init__(self, exchange: Exchange, desk: Desk, caller: Caller, named: str) -> None:
         self.exchange = exchange
         self.desk = desk
         self.caller = caller
         self.named = named
+        self.renamed = False
         self._asked: object = None
 
     @property

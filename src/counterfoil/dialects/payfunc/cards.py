@@ -11,8 +11,6 @@ from collections import OrderedDict
 from typing import Final, NamedTuple
 
 import msgspec
-from joserfc import jwt
-from joserfc.errors import JoseError
 from msgspec.structs import replace
 
 from counterfoil.core.card import Card, Cvv, Pan, describe, luhn
@@ -23,7 +21,7 @@ from counterfoil.dialects.payfunc.errors import CARD_CREATABLE, encode, invalid,
 from counterfoil.dialects.payfunc.identifiers import handle, handled, identifier, number
 from counterfoil.dialects.payfunc.reading import Reader
 from counterfoil.dialects.payfunc.render import card as shown
-from counterfoil.dialects.payfunc.signing import Signing
+from counterfoil.dialects.payfunc.signing import Claims, Signing
 from counterfoil.engine.gateway import Gateway
 
 KIND: Final = "payfunc card"
@@ -204,8 +202,6 @@ class Cards:
             card = None if known is None else _recurring(claims, known)
             if not private or card is None:
                 raise unusable()
-            if await self._gateway.store.card(merchant, card.id) is None:
-                raise unusable()
             return Found(card)
         place, row, _ = await self._row(merchant, token)
         code = self._codes.get((merchant, place), (None, 0))[0]
@@ -264,14 +260,10 @@ class Cards:
             raise unusable()
         return place, row, text
 
-    async def _claims(self, token: str) -> dict[str, object]:
+    async def _claims(self, token: str) -> Claims:
         """What a token says that we signed."""
-        key = (await self._signing.key()).public
-        try:
-            claims: dict[str, object] = jwt.decode(token, key, algorithms=["RS256"]).claims
-        except (JoseError, ValueError):
-            raise unusable() from None
-        if claims.get("iss") != "cardfunc":
+        claims = await self._signing.claims(token)
+        if claims is None or claims.get("iss") != "cardfunc":
             raise unusable()
         return claims
 
@@ -312,7 +304,7 @@ def recurring_claims(card: Card, audience: str) -> dict[str, object]:
     }
 
 
-def _recurring(claims: dict[str, object], known: int) -> Card | None:
+def _recurring(claims: Claims, known: int) -> Card | None:
     """The card as its own token describes it."""
     brand, first, last = claims.get("scheme"), claims.get("iin"), claims.get("last4")
     match claims.get("expires"):

@@ -33,6 +33,7 @@ A_CARD: Final = Kind(CARD_CREATABLE, cards.NOT_A_CARD)
 AUDIENCE: Final = "development"
 PEM: Final = "application/x-pem-file"
 CACHED: Final = {"Cache-Control": "public, max-age=3600"}
+SHARED: Final = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Link"}
 ALLOWED: Final = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
@@ -40,6 +41,7 @@ ALLOWED: Final = {
     "idempotency-key",
     "Access-Control-Max-Age": "86400",
 }
+RENAMED: Final = "/customer"
 COUNTERS: Final = {Tried.PAID: "paid", Tried.UNPAID: "unpaid", Tried.ERROR: "errors"}
 Handler = Callable[[Call], Awaitable[Reply]]
 
@@ -72,8 +74,9 @@ async def show_order(call: Call) -> Reply:
 
 async def list_orders(call: Call) -> Reply:
     """GET /order: the newest, made on the days that the query names."""
-    found = await queries.orders(call)
-    return answer([await call.shown(order) for order in found])
+    page = await queries.orders(call)
+    reply = answer([await call.shown(order) for order in page.rows])
+    return reply._replace(headers=queries.linked(call, "before", page))
 
 
 async def create_event(call: Call) -> Reply:
@@ -127,8 +130,9 @@ async def create_account(call: Call) -> Reply:
 
 async def list_accounts(call: Call) -> Reply:
     """GET /account."""
-    found = await call.desk.accounts.every(call.merchant)
-    return answer([await methods.shown(call, each) for each in found])
+    page = await queries.accounts(call)
+    reply = answer([await methods.shown(call, each) for each in page.rows])
+    return reply._replace(headers=queries.linked(call, "after", page))
 
 
 async def show_account(call: Call) -> Reply:
@@ -229,14 +233,15 @@ OPEN: Final[Mapping[str, Callable[[Desk], Awaitable[Reply]]]] = {
 BY_SERVER: Final = frozenset({PRIVATE})
 BY_OWNER: Final = frozenset({PRIVATE, ACCOUNT})
 BY_SHOP: Final = frozenset({PUBLIC, PRIVATE})
+
+
+def renamed(path: str) -> str:
+    """The same by its later name: from mid 2021 an account is a customer, and that a contact."""
+    return path.replace("/customer", "/contact").replace("/account", RENAMED, 1)
+
+
 # fmt: off
-ROUTES: Final[Routes[Row]] = Routes((
-    ("POST",       "/order",                      Row(create_order,    ANYBODY)),
-    ("GET",        "/order",                      Row(list_orders,     BY_OWNER)),
-    ("PATCH",      "/order",                      Row(change_orders,   BY_SERVER)),
-    ("GET",        "/order/{order}",              Row(show_order,      BY_OWNER)),
-    ("POST PATCH", "/order/{order}/event",        Row(create_event,    BY_SERVER)),
-    ("PUT",        "/retry",                      Row(retry,           BY_OWNER)),
+ACCOUNTS: Final = (
     ("POST",       "/account",                    Row(create_account,  BY_SHOP)),
     ("GET",        "/account",                    Row(list_accounts,   BY_SERVER)),
     ("GET",        "/account/{account}",          Row(show_account,    BY_OWNER)),
@@ -244,6 +249,16 @@ ROUTES: Final[Routes[Row]] = Routes((
     ("POST",       "/account/{account}",          Row(create_key,      BY_SERVER)),
     ("POST",       "/account/{account}/method",   Row(add_method,      BY_OWNER)),
     ("PUT",        "/account/{account}/customer", Row(change_customer, BY_OWNER)),
+)
+ROUTES: Final[Routes[Row]] = Routes((
+    ("POST",       "/order",                      Row(create_order,    ANYBODY)),
+    ("GET",        "/order",                      Row(list_orders,     BY_OWNER)),
+    ("PATCH",      "/order",                      Row(change_orders,   BY_SERVER)),
+    ("GET",        "/order/{order}",              Row(show_order,      BY_OWNER)),
+    ("POST PATCH", "/order/{order}/event",        Row(create_event,    BY_SERVER)),
+    ("PUT",        "/retry",                      Row(retry,           BY_OWNER)),
+    *ACCOUNTS,
+    *((methods, renamed(path), row) for methods, path, row in ACCOUNTS),
     ("POST",       "/card",                       Row(create_card,     ANYBODY)),
     ("GET",        "/card/{token}",               Row(show_card,       ANYBODY)),
     ("PUT",        "/card/{token}",               Row(replace_card,    ANYBODY)),
@@ -267,7 +282,9 @@ def serve(gateway: Gateway) -> Serve:
             return await OPEN[path](desk)
         row, named = ROUTES.find(exchange.method, path)
         caller = await keys.caller(exchange, gateway.clock.now())
-        return await row.handler(Call(exchange, desk, allowed(caller, row), named))
+        call = Call(exchange, desk, allowed(caller, row), named)
+        call.renamed = path.startswith(RENAMED)
+        return await row.handler(call)
 
     async def run(exchange: Exchange) -> Reply:
         if exchange.method == "OPTIONS":
@@ -301,7 +318,7 @@ def allowed(caller: Caller, row: Row) -> Caller:
 
 def shared(reply: Reply) -> Reply:
     """The answer, open to pages from anywhere: a public key sits in web pages."""
-    return reply._replace(headers={**reply.headers, "Access-Control-Allow-Origin": "*"})
+    return reply._replace(headers={**reply.headers, **SHARED})
 
 
 def no_route(error: NoRouteError) -> Failure:

@@ -212,9 +212,11 @@ def event(given: object) -> Event | None:
         return None
     named = "items" if reader.has("items") else "amount"
     wanted = reader.given.get(named)
-    found = Event(kind, {k: v for k, v in reader.given.items() if k != "amount" and v is not None})
+    descriptor = reader.text("descriptor")
+    said = {"type": reader.given["type"], "items": wanted, "descriptor": descriptor}
+    found = Event(kind, {name: value for name, value in said.items() if value is not None})
     if isinstance(wanted, int | Decimal) and not isinstance(wanted, bool):
-        found = found._replace(amount=Decimal(wanted), given={**found.given, "items": wanted})
+        found = found._replace(amount=Decimal(wanted))
     elif isinstance(wanted, dict | list):
         found = found._replace(items=items(wanted, reader))
     elif wanted is not None:

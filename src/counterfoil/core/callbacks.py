@@ -23,7 +23,8 @@ GONE: Final = 410
 class Endpoint(Record):
     """An address of a merchant, the form it is told in (a wire's name, or `standard`), and of what.
 
-    `events` empty: of everything its form has words for. `off`: why it is told nothing any more.
+    `events` empty: of everything its form has words for. `off`: why it is told nothing any more;
+    `off_since` since when, where that was not the merchant's own wish.
     `facts` is what its wire keeps of it (JSON text), given back unread.
     `named`: it is told only of orders that name an address of their own there (its `url` is then
     scheme, host and port), and at that address.
@@ -39,6 +40,7 @@ class Endpoint(Record):
     secrets: tuple[SealedSecret, ...] = ()
     named: bool = False
     off: str | None = None
+    off_since: int | None = None
     facts: str | None = None
 
     def address(self, callback: str | None) -> str | None:
@@ -95,12 +97,16 @@ class Told(Record):
 
 
 class Callback(Record):
-    """What is posted. `then`: what follows it, post by post, once it is taken."""
+    """What is posted. `then`: what follows it, post by post, once it is taken.
+
+    `timeout_s`: the address has no longer than that, nor than the courier gives to any.
+    """
 
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
     content_type: str = "application/json"
     then: "tuple[Callback, ...]" = ()
+    timeout_s: int | None = None
 
 
 class Form(Protocol):

@@ -20,6 +20,7 @@ from counterfoil.core.schedule import Schedule
 from counterfoil.dialects.razorpay import ids, render, subscriptions
 
 SECOND_US: Final = 1_000_000
+TIMEOUT_S: Final = 5
 CARD: Final = frozenset({"card"})
 # 6, 13, 20, 43, 82 seconds after the event, then twice the time each: 16 posts in 22.8 hours.
 PAUSES_S: Final = (6, 7, 7, 23, 39, *(82 << step for step in range(10)))
@@ -36,7 +37,7 @@ EVENTS: Final[Mapping[Event, tuple[str, ...]]] = {
 class Webhook:
     """Implements `core.callbacks.Form`."""
 
-    schedule = Schedule(pauses_s=PAUSES_S, spread_percent=0)
+    schedule = Schedule(pauses_s=PAUSES_S, spread_percent=0, switches_off=True)
     events = frozenset(EVENTS)
 
     def callback(self, told: Told) -> Callback | None:
@@ -77,7 +78,7 @@ def _callback(told: Told, part: int, name: str) -> Callback | None:
     ]
     if told.secrets:
         headers.append(("X-Razorpay-Signature", signed(told.secrets[0], body)))
-    return Callback(body=body, headers=tuple(headers))
+    return Callback(body=body, headers=tuple(headers), timeout_s=TIMEOUT_S)
 
 
 def signed(secret: Secret, body: bytes) -> str:

@@ -56,7 +56,7 @@ class Call:
         self.merchant: Merchant = caller.merchant
         self.key = caller.key
         self.collection = Collection(gateway.orders)
-        self.parts = exchange.path.split("/")
+        self.parts = exchange.path.rstrip("/").split("/")
         self.given: Given = {}
 
     async def read(self) -> Given:

@@ -104,13 +104,18 @@ UNKNOWN_ID: Final = "The id provided does not exist"
 NO_URL: Final = "The requested URL was not found on the server."
 BROKEN: Final = "We are facing some trouble completing your request at the moment. Please try again"
 ALREADY_PAID: Final = Why("business", INITIATION, "order_already_paid")
+USED: Final = "Duplicate request. This request has already been processed."
+DUPLICATE: Final = Why("business", INITIATION, "duplicate_request")
 _STATE: Final = Why("business", CAPTURE, INVALID)
 _REFUND: Final = Why("business", REFUND, INVALID)
 
 ERRORS: Final[Mapping[Code, WireError]] = {
     Code.ORDER_NOT_FOUND: WireError(400, UNKNOWN_ID),
     Code.KEY_REUSED: WireError(
-        409, "Different request with the same idempotency key has already been processed."
+        409,
+        "Different request with the same idempotency key has already been processed.",
+        None,
+        DUPLICATE,
     ),
     Code.KEY_IN_USE: WireError(
         409, "Another request with the same idempotency key is still in progress."
@@ -131,7 +136,7 @@ ERRORS: Final[Mapping[Code, WireError]] = {
     Code.ALREADY_COMPLETED: WireError(400, "The payer has been authenticated already."),
     Code.BAD_PAYER_ANSWER: WireError(400, "The payer's answer could not be read."),
     Code.BAD_CHALLENGE_ANSWER: WireError(400, "The payer's answer could not be read."),
-    Code.NAME_TAKEN: WireError(400, "Duplicate request. This request has already been processed."),
+    Code.NAME_TAKEN: WireError(400, USED, None, DUPLICATE),
     Code.PAYMENT_NOT_FOUND: WireError(400, UNKNOWN_ID),
     Code.CHARGE_NOT_FOUND: WireError(400, UNKNOWN_ID),
     Code.NOT_ENOUGH_UNITS: WireError(400, REFUND_TOO_MUCH, "amount", _REFUND),

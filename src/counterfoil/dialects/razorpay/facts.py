@@ -56,6 +56,7 @@ class PaymentFacts(Record):
     contact: str | None = None
     description: str | None = None
     callback_url: str | None = None
+    customer: str | None = None
     flow: str | None = None
     once: str | None = None
     password: Password = Password()

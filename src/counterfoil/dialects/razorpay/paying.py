@@ -16,11 +16,12 @@ from counterfoil.core.merchant import Merchant
 from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Order, Payment, instant_of
 from counterfoil.core.rules import Command
-from counterfoil.dialects.razorpay import facts, ids, ordering, reading, render
+from counterfoil.dialects.razorpay import facts, ids, ordering, parts, reading, render
 from counterfoil.dialects.razorpay.call import Call, Meant, answer, proof
 from counterfoil.dialects.razorpay.errors import (
     ALREADY_PAID,
     INITIATION,
+    INVALID,
     NO_URL,
     NOWHERE,
     PAID,
@@ -45,6 +46,7 @@ CENTURY: Final = 2000
 YEARS: Final = re.compile(r"[0-9]{2}|[0-9]{4}", re.ASCII)
 VPA: Final = re.compile(r"[\w.\-]{1,250}@[\w.\-]{1,64}", re.ASCII)
 CVV: Final = re.compile(r"[0-9]{3,4}", re.ASCII)
+UNSERVED: Final = ("emi", "paylater", "cardless_emi")
 FLOWS: Final = ("collect", "intent")
 KNOWN: Final = frozenset((
     "amount", "currency", "order_id", "email", "contact", "method", "card", "bank", "wallet",
@@ -111,13 +113,14 @@ async def begin(call: Call, given: Given) -> Meant:
     once = call.once()
     named = reading.text(given, "order_id")
     if named is None:
-        order = call.collection.order(call.merchant, _bare(given, amount, call))
+        order = call.collection.order(call.merchant, _bare(given, ordering.enough(amount), call))
         order = replace(order, payments=(_ready(payment, order, call),))
         waiting = call.collection.waiting(order, payment, WAIT_S)
         extras = replace(extras, timers=(waiting,))
         done = await call.collection.keep(call.merchant, order, once, extras=extras)
     else:
-        order = await call.order(named)
+        order = await _named(call, named)
+        await parts.note(call, order, payment)
         waiting = call.collection.waiting(order, payment, WAIT_S)
         extras = replace(extras, timers=(waiting,))
         done = await call.collection.alter(
@@ -132,6 +135,14 @@ async def begin(call: Call, given: Given) -> Meant:
     if method_of(payment) is Method.UPI and meant.payment.id == payment.id:
         await authorize(call, meant)
     return meant
+
+
+async def _named(call: Call, text: str) -> Order:
+    try:
+        return await call.order(text)
+    except Failure as failure:
+        failure.why = _initiation("invalid_order_id")
+        raise
 
 
 def _number(order: Order, payment: Payment, key: str | None) -> int:
@@ -192,6 +203,8 @@ def check(order: Order, payment: Payment) -> None:
         raise Failure("Payment currency must be the order's.", "currency")
     if not kept.partial and minor != order.amount.minor:
         raise Failure(NOT_EQUAL, "amount", why=_initiation("order_amount_mismatch"))
+    if minor != due:  # the last part may be as small as it is
+        ordering.enough(payment.amount)
     if minor > due - held:
         raise Failure(TOO_MUCH, "amount")
     first = kept.first_minor or 0
@@ -236,6 +249,7 @@ def _payment(call: Call, given: Given, amount: Money, paid: Instrument) -> tuple
         contact=reading.text(given, "contact", 15),
         description=reading.text(given, "description"),
         callback_url=checked_address(given, "callback_url"),
+        customer=reading.text(given, "customer_id"),
         flow=paid.flow,
         once=once.key if once else None,
     )
@@ -277,7 +291,8 @@ def instrument(given: Given, call: Call) -> Instrument:
     word = reading.text(given, "method") or ""
     method = METHODS.get(word)
     if method is None:
-        raise Failure(f"Invalid payment method given: {word}", "method")
+        why = _initiation("payment_method_not_enabled" if word in UNSERVED else INVALID)
+        raise Failure(f"Invalid payment method given: {word}", "method", why=why)
     if method is Method.CARD:
         return Instrument(method, card=_card(given, call))
     if method is Method.UPI:
@@ -303,9 +318,7 @@ def _vpa(vpa: str | None) -> str:
 def _card(given: Given, call: Call) -> NewCard:
     """A card as it was typed in. No failure repeats anything of it."""
     card = reading.inner(given, "card")
-    for name in ("number", "name", "expiry_month", "expiry_year", "cvv"):
-        if reading.absent(card, name):
-            raise Failure(f"The card.{name.replace('_', ' ')} field is required.", f"card.{name}")
+    reading.need(card, "number", "name", "expiry_month", "expiry_year", "cvv", within="card.")
     pan = parse_pan(str(card["number"]))
     if pan is None:
         why = Why("customer", INITIATION, "card_number_invalid")

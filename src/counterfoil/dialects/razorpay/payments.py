@@ -163,6 +163,8 @@ def declined(order: Order, number: int, operation: Operation) -> Failure:
     assert operation.decline is not None
     payment = order.payments[number - 1]
     told = failed(operation.decline, method_of(payment))
+    if operation.kind is Kind.CHARGE:
+        told = told._replace(step=CAPTURE, reason="capture_failed")
     gateway = told.code != "BAD_REQUEST_ERROR"
     metadata = {"payment_id": ids.written("pay_", order.id, number)}
     if not facts.of_order(order).bare:

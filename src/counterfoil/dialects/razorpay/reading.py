@@ -18,7 +18,7 @@ Given = dict[str, object]
 FORM: Final = "application/x-www-form-urlencoded"
 LOOKS_LIKE_FORM: Final = re.compile(rb"[\w.\-%\[\]]+=", re.ASCII)
 BRACKETS: Final = re.compile(r"\[([^\[\]]*)\]")
-INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
+INTEGER: Final = re.compile(r"[+-]?[0-9]{1,40}", re.ASCII)
 BOOLEANS: Final[Mapping[object, bool]] = {
     "1": True, "0": False, "true": True, "false": False, "True": True, "False": False
 }  # fmt: skip
@@ -143,11 +143,11 @@ def only(given: Given, known: Iterable[str], prefix: str = "") -> None:
         raise Failure(f"{', '.join(unknown)} is/are not required and should not be sent")
 
 
-def need(given: Given, *names: str) -> None:
-    """Refuse what lacks one of these."""
+def need(given: Given, *names: str, within: str = "") -> None:
+    """Refuse what lacks one of these; `within` is the path of the object they stand in."""
     for name in names:
         if absent(given, name):
-            raise required(name)
+            raise required(within + name)
 
 
 def integer(given: Mapping[str, object], name: str) -> int | None:

@@ -7,9 +7,11 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from counterfoil.core.errors import Code, Refused
 from counterfoil.core.order import Kind, Order, Outcome
 from counterfoil.core.ports import Listed, OperationQuery
-from counterfoil.core.rules import Command
+from counterfoil.core.rules import Command, Plan
+from counterfoil.core.schedule import SECOND_US
 from counterfoil.dialects.razorpay import facts, ids, queries, reading, render
 from counterfoil.dialects.razorpay.call import Call, Meant, answer
 from counterfoil.dialects.razorpay.errors import (
@@ -33,6 +35,10 @@ KEY: Final = re.compile(r"[A-Za-z0-9_-]{10,200}", re.ASCII)
 KEY_MIN: Final = 10
 STATE: Final = Why("business", REFUND, "input_validation_failed")
 KINDS: Final = (Kind.REFUND, Kind.REVERSE)
+NAME: Final = "razorpay.refund/"  # a receipt is a name of the account: good for one refund
+RECEIPT_USED: Final = "Duplicate receipt found for this refund request."
+LIFE_US: Final = 183 * 24 * 3600 * SECOND_US
+TOO_OLD: Final = "Refund is not supported by the bank because the payment is more than 6 months old"
 EDITS_MAX: Final = 500  # replaced notes of a payment's refunds that are remembered
 
 
@@ -67,11 +73,23 @@ async def _refund(call: Call, given: reading.Given, meant: Meant) -> Reply:
         facts=facts.text(kept),
     )
     once, again = _once(call, asked)
-    done = await call.perform(meant.order.id, lambda order: _choose(order, meant, wish), once)
+
+    def plan(order: Order) -> Plan:
+        command = _choose(order, meant, wish, call.now)
+        return Plan(
+            order=order, commands=(command,), names=() if receipt is None else (NAME + receipt,)
+        )
+
+    try:
+        done = await call.gateway.orders.carry_on(call.merchant, meant.order.id, plan, once)
+    except Refused as refusal:
+        if refusal.code is Code.NAME_TAKEN:
+            raise Failure(RECEIPT_USED, "receipt", why=STATE) from refusal
+        raise
     return await _refunded(call, meant, done, current=again)
 
 
-def _choose(order: Order, meant: Meant, wish: Command) -> Command:
+def _choose(order: Order, meant: Meant, wish: Command, now: int) -> Command:
     """The refund, if the payment can give it; raises `Failure`."""
     payment = order.payments[meant.number - 1]
     stands = render.sums(payment)
@@ -86,15 +104,11 @@ def _choose(order: Order, meant: Meant, wish: Command) -> Command:
         raise Failure("The amount must be at least INR 1.00.", "amount")
     if minor is not None and minor > stands.amount - stands.refunded:
         raise Failure(REFUND_TOO_MUCH, "amount", why=STATE)
-    if wish.number is not None and _used(order, wish.number):
-        raise Failure("Duplicate receipt found for this refund request.", "receipt", why=STATE)
+    if now - render.began(payment) > LIFE_US:
+        raise Failure(TOO_OLD, why=STATE)
     if render.waits(payment) and minor is None:
         raise Failure(AT_WORK, why=STATE)
     return wish
-
-
-def _used(order: Order, receipt: str) -> bool:
-    return any(each.kind is Kind.REFUND and each.number == receipt for each in order.operations)
 
 
 async def _refunded(call: Call, meant: Meant, done: Done, *, current: bool) -> Reply:

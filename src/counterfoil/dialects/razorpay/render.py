@@ -200,6 +200,7 @@ def payment(
         error_description=error[4],
         acquirer_data=_acquirer(mine),
         created_at=began(mine) // SECOND_US,
+        customer_id=kept.customer or msgspec.UNSET,
     )
     if method_of(mine) is Method.UPI:
         made.upi = Upi("bank_account", mine.account, kept.flow or "collect")

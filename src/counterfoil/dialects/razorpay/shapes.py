@@ -74,6 +74,7 @@ class PaymentOut(msgspec.Struct, kw_only=True):
     acquirer_data: dict[str, Text]
     upi: Upi | UnsetType = UNSET
     created_at: int
+    customer_id: str | UnsetType = UNSET
     refunds: CollectionOut | UnsetType = UNSET
     emi: UnsetType | None = UNSET
     offers: UnsetType | None = UNSET

@@ -1,0 +1,148 @@
+"""The Razorpay wire at its edges: paths, ids, last parts, receipts, old payments, filters."""
+
+import asyncio
+from typing import Any, Final
+
+import pytest
+from tests.razorpay.shop import AMOUNT, CARD, open_shop
+
+from counterfoil.connectors.sandbox.table import card_for
+from counterfoil.core.declines import Decline
+from counterfoil.core.order import Kind
+
+pytestmark = pytest.mark.anyio
+DAY_S: Final = 24 * 3600
+USED: Final = "Duplicate receipt found for this refund request."
+
+
+async def test_a_slash_at_the_end_means_nothing_on_any_path() -> None:
+    shop = await open_shop()
+    order = await shop.order()
+    number = await shop.pay(order, "card")
+    refund = await shop.ok("POST", f"/v1/payments/{number}/refund/", {"amount": 100})
+    body = {"url": "https://shop.example/hook", "events": ["order.paid"]}
+    hook = await shop.ok("POST", "/v1/webhooks/", body)
+    account = "acc_" + hook["owner_id"]
+    notes = {"notes": {"a": "b"}}
+    changed = await shop.ok("PATCH", f"/v1/refunds/{refund['id']}/", notes)
+    assert await shop.ok("GET", f"/v1/refunds/{refund['id']}/") == changed
+    assert await shop.ok("GET", f"/v1/payments/{number}/refunds/{refund['id']}/") == changed
+    card = (await shop.payment(number))["card_id"]
+    assert (await shop.ok("GET", f"/v1/cards/{card}/"))["id"] == card
+    assert (await shop.ok("PUT", f"/v1/webhooks/{hook['id']}/", {"active": False}))["id"]
+    assert (await shop.ok("GET", f"/v2/accounts/{account}/webhooks/"))["count"] == 1
+    assert await shop.ok("DELETE", f"/v2/accounts/{account}/webhooks/{hook['id']}/") == []
+    assert (await shop.ok("PATCH", f"/v1/payments/{number}/", notes))["notes"] == {"a": "b"}
+
+
+async def test_the_last_part_of_an_order_may_be_smaller_than_any_other() -> None:
+    shop = await open_shop()
+    order = await shop.order(partial_payment=True)
+    await shop.pay(order, amount=AMOUNT - 50)
+    given = {"currency": "INR", "order_id": order, "email": "a@b.c", "contact": "9999999999"}
+    given |= {"method": "netbanking", "bank": "HDFC"}
+    small = await shop.no("POST", "/v1/payments/create/json", {**given, "amount": 49})
+    assert small["description"] == "The amount must be at least INR 1.00"
+    await shop.pay(order, amount=50)
+    assert (await shop.ok("GET", f"/v1/orders/{order}"))["status"] == "paid"
+    alone = {**given, "amount": 99}
+    del alone["order_id"]
+    small = await shop.no("POST", "/v1/payments/create/json", alone)
+    assert small["field"] == "amount"
+
+
+async def test_a_customer_that_was_named_is_shown() -> None:
+    shop = await open_shop()
+    number = await shop.pay(await shop.order(), customer_id="cust_Ab1Cd2Ef3Gh4Ij")
+    assert (await shop.payment(number))["customer_id"] == "cust_Ab1Cd2Ef3Gh4Ij"
+    assert "customer_id" not in await shop.payment(await shop.pay(await shop.order()))
+
+
+async def test_a_receipt_is_good_for_one_refund_of_the_account() -> None:
+    shop = await open_shop()
+    first, second = [await shop.pay(await shop.order()) for _ in range(2)]
+    body = {"amount": 100, "receipt": "R-1"}
+    made = await shop.ok("POST", f"/v1/payments/{first}/refund", body)
+    for number in (first, second):
+        refused = await shop.no("POST", f"/v1/payments/{number}/refund", body)
+        assert (refused["description"], refused["field"]) == (USED, "receipt")
+    assert (await shop.payment(second))["amount_refunded"] == 0
+    assert (await shop.ok("GET", f"/v1/refunds/{made['id']}"))["receipt"] == "R-1"
+
+
+async def test_of_two_refunds_at_once_one_gets_the_receipt() -> None:
+    shop = await open_shop()
+    numbers = [await shop.pay(await shop.order()) for _ in range(2)]
+    body = {"amount": 100, "receipt": "R-2"}
+    answers = await asyncio.gather(
+        *(shop.ask("POST", f"/v1/payments/{number}/refund", body) for number in numbers)
+    )
+    assert sorted(each.status_code for each in answers) == [200, 400]
+
+
+async def test_a_refund_with_a_receipt_is_repeated_under_its_key() -> None:
+    shop = await open_shop()
+    number = await shop.pay(await shop.order())
+    path, body = f"/v1/payments/{number}/refund", {"amount": 100, "receipt": "R-3"}
+    for key in ({"X-Refund-Idempotency": "0123456789"}, {"Idempotency-Key": "another"}):
+        body = {**body, "receipt": f"R-{len(key)}-{next(iter(key))}"}
+        made = await shop.ok("POST", path, body, **key)
+        assert await shop.ok("POST", path, body, **key) == made
+
+
+async def test_a_payment_older_than_six_months_is_not_refunded() -> None:
+    shop = await open_shop()
+    number = await shop.pay(await shop.order())
+    shop.desk.clock.advance(180 * DAY_S)
+    await shop.ok("POST", f"/v1/payments/{number}/refund", {"amount": 100})
+    shop.desk.clock.advance(5 * DAY_S)
+    refused = await shop.no("POST", f"/v1/payments/{number}/refund", {"amount": 100})
+    assert "more than 6 months old" in refused["description"]
+
+
+async def test_who_says_who_captures_may_take_five_days() -> None:
+    shop = await open_shop()
+    number = await shop.pay(await shop.order(payment={"capture": "manual"}))
+    await shop.later(5 * DAY_S - 60)
+    assert (await shop.payment(number))["status"] == "authorized"
+    await shop.later(120)
+    assert (await shop.payment(number))["status"] == "refunded"
+
+
+async def test_a_capture_that_the_bank_declines_has_a_reason_of_its_own() -> None:
+    shop = await open_shop()
+    card = {**CARD, "number": card_for(Decline.DO_NOT_HONOR, Kind.CHARGE)}
+    number = await shop.pay(await shop.order(payment_capture=0), "card", card=card)
+    refused = await shop.no("POST", f"/v1/payments/{number}/capture", {"amount": AMOUNT})
+    assert (refused["step"], refused["reason"]) == ("payment_capture", "capture_failed")
+    assert (await shop.payment(number))["status"] == "authorized"
+
+
+async def orders(shop: Any, query: str) -> list[str]:
+    return [each["id"] for each in (await shop.ok("GET", f"/v1/orders?{query}"))["items"]]
+
+
+async def test_an_order_is_authorized_while_any_payment_of_it_is() -> None:
+    shop = await open_shop()
+    paid = await shop.order()
+    await shop.pay(paid)
+    mixed = await shop.order(payment_capture=0, partial_payment=True)
+    first = await shop.pay(mixed, amount=20_000)
+    waiting = await shop.pay(mixed, amount=10_000)
+    whole = await shop.order(payment_capture=0)
+    await shop.pay(whole)
+    await shop.ok("POST", f"/v1/payments/{first}/capture", {"amount": 20_000})
+    assert await orders(shop, "authorized=1") == [whole, mixed]
+    assert await orders(shop, "authorized=0") == [paid]
+    assert await orders(shop, "authorized=1&count=1&skip=1") == [mixed]
+    assert await orders(shop, "authorized=1&status=paid") == []
+    assert await orders(shop, "authorized=1&receipt=none") == []
+    assert await orders(shop, "authorized=1&count=1") == [whole]
+    shown = await shop.ok("GET", f"/v1/orders/{mixed}")
+    made = shown["created_at"]
+    assert await orders(shop, f"authorized=1&from={made}&to={made}") == [mixed]
+    assert await orders(shop, f"authorized=1&to={made - 1}") == []
+    await shop.ok("POST", f"/v1/payments/{first}/refund", {"amount": 100})
+    assert await orders(shop, "authorized=1") == [whole, mixed]
+    await shop.ok("POST", f"/v1/payments/{waiting}/capture", {"amount": 10_000})
+    assert await orders(shop, "authorized=1") == [whole]

@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from base64 import b64encode
 from typing import Any, Final
 
 import pytest
@@ -11,6 +12,7 @@ from tests.razorpay.shop import AMOUNT, CARD, PAYER, Shop, open_shop
 
 from counterfoil import demo
 from counterfoil.core.card import Secret
+from counterfoil.demo import signing
 from counterfoil.dialects.razorpay.call import signed
 from counterfoil.engine.directory import FRESH_US
 
@@ -183,6 +185,21 @@ async def test_server_payments_can_be_switched_off() -> None:
     given = {"amount": AMOUNT, "currency": "INR", "order_id": order, **PAYER, "method": "upi"}
     error = await shop.no("POST", "/v1/payments/create/json", given)
     assert error["description"] == "The requested URL was not found on the server."
+
+
+async def test_servers_make_no_payments_with_live_keys_unless_they_may() -> None:
+    shop = await open_shop()
+    made = signing("razorpay", "rzp_live_Ab1Cd2Ef3Gh4Ij", 1, Secret("s"), shop.desk.engine.vault)
+    await shop.desk.store.save_credential(made)
+    known = {"Authorization": "Basic " + b64encode(f"{made.login}:s".encode()).decode()}
+    given = {"amount": AMOUNT, "currency": "INR", **PAYER, "method": "netbanking", "bank": "HDFC"}
+    answer = await shop.ask("POST", "/v1/payments/create/json", given, **known)
+    assert (answer.status_code, "was not found on the server" in answer.text) == (400, True)
+    form = {**given, "key_id": made.login}
+    assert (await shop.ask("POST", "/v1/payments", form)).status_code == 200
+    await setting(shop, "razorpay.server_payments")
+    answer = await shop.ask("POST", "/v1/payments/create/json", given, **known)
+    assert answer.status_code == 200
 
 
 async def test_receipts_can_be_made_unique() -> None:

@@ -17,6 +17,7 @@ from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Order, Payment, instant_of
 from counterfoil.core.rules import Command
 from counterfoil.dialects.razorpay import facts, ids, ordering, parts, reading, render
+from counterfoil.dialects.razorpay.auth import LIVE
 from counterfoil.dialects.razorpay.call import Call, Meant, answer, proof
 from counterfoil.dialects.razorpay.errors import (
     ALREADY_PAID,
@@ -70,6 +71,13 @@ class Instrument(NamedTuple):
     flow: str | None = None
 
 
+def _served(call: Call) -> bool:
+    """Whether servers may make payments with this key: test keys may, unless they may not."""
+    if call.key.startswith(LIVE):
+        return "razorpay.server_payments" in call.merchant.settings
+    return "razorpay.no_server_payments" not in call.merchant.settings
+
+
 def _initiation(reason: str) -> Why:
     return Why("business", INITIATION, reason)
 
@@ -103,7 +111,7 @@ async def validate_vpa(call: Call) -> Reply:
 
 async def begin(call: Call, given: Given) -> Meant:
     """The attempt, made; a UPI request is on its way. Raises `Failure`."""
-    if "razorpay.no_server_payments" in call.merchant.settings:
+    if call.parts[3:4] == ["create"] and not _served(call):
         raise Failure(NO_URL, why=NOWHERE)
     reading.only(given, KNOWN)
     reading.need(given, "amount", "currency", "email", "contact", "method")

@@ -19,7 +19,6 @@ from counterfoil.core.timers import Due, Settled, Timer
 from counterfoil.dialects.razorpay import signatures
 from counterfoil.dialects.razorpay.call import signed
 from counterfoil.dialects.razorpay.notify import PAUSES_S, Webhook
-from counterfoil.dialects.razorpay.notify import signed as signed_body
 
 pytestmark = pytest.mark.anyio
 SECRET: Final = "hook-secret"
@@ -236,7 +235,7 @@ def test_the_published_check_values() -> None:
     paid = "3ebff6c7a27ff58882438d1eba707fb9ba1a268929f47b3446e852ed7719a4d3"
     told = "0d2acdd5697ec314bfd88745ee770cd8b328b204de669580e784dc412268b2e2"
     assert signed(KEY, ORDER, PAYMENT) == paid
-    assert signed_body(Secret(SECRET), BODY) == told
+    assert signatures.of(Secret(SECRET), BODY) == told
 
 
 @pytest.mark.parametrize(

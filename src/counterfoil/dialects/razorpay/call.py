@@ -1,6 +1,5 @@
 """One request of a known account: its body, its key, the order or payment in its path."""
 
-import hmac
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
@@ -11,8 +10,9 @@ from counterfoil.core.card import Secret
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Operation, Order, Payment
-from counterfoil.core.rules import Command
-from counterfoil.dialects.razorpay import facts, ids
+from counterfoil.core.ports import Listed
+from counterfoil.core.rules import Command, find
+from counterfoil.dialects.razorpay import facts, ids, signatures
 from counterfoil.dialects.razorpay.auth import WIRE, Caller
 from counterfoil.dialects.razorpay.errors import Failure
 from counterfoil.dialects.razorpay.reading import Given, read_body
@@ -112,6 +112,12 @@ class Call:
                     return Meant(order, number), each
         raise ids.unknown()
 
+    async def listed(self, listed: Listed) -> tuple[Meant, Operation]:
+        """An operation of a list as it is now, and the payment it is about."""
+        order = await self.load(listed.order)
+        payment, operation = find(order, listed.operation.id)
+        return Meant(order, order.payments.index(payment) + 1), operation
+
     async def load(self, order: int) -> Order:
         """An order of the account; raises `Failure` where it has no such."""
         try:
@@ -174,8 +180,7 @@ async def _any_secret(gateway: Gateway, merchant: int) -> Secret | None:
 
 def signed(secret: Secret, order: str, payment: str) -> str:
     """The signature over an order's and a payment's id."""
-    message = f"{order}|{payment}".encode()
-    return hmac.digest(secret.reveal().encode(), message, "sha256").hex()
+    return signatures.of(secret, f"{order}|{payment}".encode())
 
 
 def proof(gateway: Gateway, purpose: str, merchant: int, payment: str) -> bytes:

@@ -5,19 +5,17 @@ A notice of ours may be several events of this wire (a charge that completes an 
 Source: the vendor's webhook pages; the times between repetitions are measured ones.
 """
 
-import hmac
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from msgspec.structs import replace
 
 from counterfoil.core.callbacks import Callback, Told
-from counterfoil.core.card import Secret
 from counterfoil.core.events import Event
 from counterfoil.core.order import Kind, Operation, Order, Outcome, Payment
 from counterfoil.core.rules import find
 from counterfoil.core.schedule import Schedule
-from counterfoil.dialects.razorpay import ids, render, subscriptions
+from counterfoil.dialects.razorpay import facts, ids, render, signatures, subscriptions
 
 SECOND_US: Final = 1_000_000
 TIMEOUT_S: Final = 5
@@ -77,21 +75,17 @@ def _callback(told: Told, part: int, name: str) -> Callback | None:
         ("Request-Id", number),
     ]
     if told.secrets:
-        headers.append(("X-Razorpay-Signature", signed(told.secrets[0], body)))
+        headers.append(("X-Razorpay-Signature", signatures.of(told.secrets[0], body)))
     return Callback(body=body, headers=tuple(headers), timeout_s=TIMEOUT_S)
-
-
-def signed(secret: Secret, body: bytes) -> str:
-    """HMAC-SHA-256 of the very bytes that are sent, in hexadecimal."""
-    return hmac.digest(secret.reveal().encode(), body, "sha256").hex()
 
 
 def _happened(name: str, order: Order, payment: Payment, operation: Operation) -> bool:
     if name == "order.paid":
         return render.order(order).status == "paid"
     if name == "refund.speed_changed":
-        known = render.refund(order, _number(order, payment), operation)
-        return known.speed_requested == "optimum" and known.speed_processed == "normal"
+        pending = operation.outcome is Outcome.PENDING
+        asked = facts.of_refund(operation).optimum and not pending
+        return asked and render.speed(payment, operation) == "normal"
     if operation.kind is Kind.REVERSE:
         return render.gives_back(payment, operation)
     return operation.outcome is not Outcome.PENDING

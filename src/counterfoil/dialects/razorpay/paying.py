@@ -26,6 +26,7 @@ from counterfoil.dialects.razorpay.errors import (
     NO_URL,
     NOWHERE,
     PAID,
+    TOO_MUCH,
     Failure,
     Why,
 )
@@ -59,7 +60,6 @@ NOT_EQUAL: Final = (
     "To pay successfully, please try using right amount."
 )
 DONE_ALREADY: Final = "Payment already done for this order."
-TOO_MUCH: Final = "Payment amount is greater than the amount due for order."
 
 
 class Instrument(NamedTuple):

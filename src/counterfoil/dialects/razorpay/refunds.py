@@ -1,7 +1,6 @@
 """Refunds: of a payment, normal or instant; list, fetch, update; once under either header."""
 
 import re
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -9,8 +8,8 @@ from msgspec.structs import replace
 
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.order import Kind, Order, Outcome
-from counterfoil.core.ports import Listed, OperationQuery
-from counterfoil.core.rules import Command, Plan
+from counterfoil.core.ports import Listed
+from counterfoil.core.rules import Command, Plan, find
 from counterfoil.core.schedule import SECOND_US
 from counterfoil.dialects.razorpay import facts, ids, queries, reading, render
 from counterfoil.dialects.razorpay.call import Call, Meant, answer
@@ -23,7 +22,6 @@ from counterfoil.dialects.razorpay.errors import (
     Why,
 )
 from counterfoil.dialects.razorpay.orders import new_notes
-from counterfoil.dialects.razorpay.payments import payment_of
 from counterfoil.dialects.razorpay.shapes import CollectionOut
 from counterfoil.engine.perform import Done, Once
 from counterfoil.exchange import Reply
@@ -115,7 +113,7 @@ async def _refunded(call: Call, meant: Meant, done: Done, *, current: bool) -> R
     """The refund as it was made; under this wire's own header, as it is now."""
     assert done.operation is not None
     order = await call.load(meant.order.id) if current else done.order
-    operation = next(each for each in order.operations if each.id == done.operation.id)
+    _, operation = find(order, done.operation.id)
     at = facts.FOREVER if current else done.at or operation.closed or operation.created
     return answer(render.refund(order, meant.number, operation, at))
 
@@ -171,36 +169,15 @@ async def list_refunds(call: Call) -> Reply:
     named = call.exchange.query.get("payment_id")
     if named:
         return answer(_page_of(call, await call.payment(named)))
-    page = queries.page(call.exchange.query)
-    known: dict[int, Order] = {}
-
-    async def fetch(before: int, limit: int) -> Sequence[Listed]:
-        query = OperationQuery(
-            merchant=call.merchant.id,
-            limit=limit,
-            first=page.first,
-            last=page.last,
-            before=before,
-            kinds=KINDS,
-            outcomes=tuple(Outcome),
-        )
-        return await call.gateway.store.operations(query)
 
     async def keep(listed: Listed) -> bool:
         if listed.operation.kind is Kind.REFUND:
             return True
-        known[listed.order] = await call.load(listed.order)
-        return render.gives_back(
-            payment_of(known[listed.order], listed.operation)[1], listed.operation
-        )
+        meant, operation = await call.listed(listed)
+        return render.gives_back(meant.payment, operation)
 
-    found = await queries.walk(page, fetch, lambda listed: listed.operation.id, keep)
-    shown = []
-    for listed in found:
-        order = known.get(listed.order) or await call.load(listed.order)
-        number, payment = payment_of(order, listed.operation)
-        operation = next(each for each in payment.log if each.id == listed.operation.id)
-        shown.append(render.refund(order, number, operation))
+    found = await queries.operations(call, KINDS, tuple(Outcome), keep)
+    shown = [render.refund(each.order, each.number, operation) for each, operation in found]
     return answer(render.collection(shown))
 
 
@@ -219,6 +196,5 @@ async def update(call: Call) -> Reply:
 
     made = await call.collection.alter(call.merchant, meant.order.id, alter, call.once())
     assert made.at is not None
-    _, after = payment_of(made.order, operation)
-    refunded = next(each for each in after.log if each.id == operation.id)
+    _, refunded = find(made.order, operation.id)
     return answer(render.refund(made.order, meant.number, refunded, made.at))

@@ -4,7 +4,8 @@ import asyncio
 from typing import Any, Final
 
 import pytest
-from tests.razorpay.shop import AMOUNT, CARD, open_shop
+from msgspec.structs import replace
+from tests.razorpay.shop import AMOUNT, CARD, KEYS, open_shop
 
 from counterfoil.connectors.sandbox.table import card_for
 from counterfoil.core.declines import Decline
@@ -107,6 +108,31 @@ async def test_who_says_who_captures_may_take_five_days() -> None:
     assert (await shop.payment(number))["status"] == "authorized"
     await shop.later(120)
     assert (await shop.payment(number))["status"] == "refunded"
+
+
+async def test_a_merchant_may_say_how_long_what_is_authorized_waits() -> None:
+    shop = await open_shop()
+    known = await shop.desk.store.merchant(1)
+    assert known is not None
+    await shop.desk.store.save_merchant(replace(known, authorization_days=1))
+    shop.desk.clock.advance(2)
+    number = await shop.pay(await shop.order(payment_capture=0))
+    await shop.later(DAY_S - 60)
+    assert (await shop.payment(number))["status"] == "authorized"
+    await shop.later(120)
+    assert (await shop.payment(number))["status"] == "refunded"
+
+
+async def test_a_body_is_read_before_the_id_in_the_path() -> None:
+    shop = await open_shop()
+    shop.desk.clock.advance(1)
+    known = {"Authorization": f"Basic {KEYS}", "Content-Type": "application/json"}
+    for path in ("otp/submit", "otp_generate", "capture", "refund"):
+        address = f"/v1/payments/pay_1/{path}"
+        broken = await shop.desk.client.request("POST", address, content=b"{", headers=known)
+        assert "could not be read" in broken.text
+        unknown = await shop.no("POST", address, {"odd": 1})
+        assert unknown["description"] == "1 is not a valid id"
 
 
 async def test_a_capture_that_the_bank_declines_has_a_reason_of_its_own() -> None:

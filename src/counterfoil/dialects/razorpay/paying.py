@@ -237,7 +237,8 @@ def _ready(payment: Payment, order: Order, call: Call) -> Payment:
     if not mine.notes:
         known = bytes(render.order_notes(order)).decode()
         mine = replace(mine, notes=((call.now, known),))
-    life_s = LIFE_S if minutes is None else minutes * MINUTE_S
+    own = None if call.merchant.authorization_days is not None else LIFE_S
+    life_s = own if minutes is None else minutes * MINUTE_S
     return replace(payment, life_s=life_s, facts=facts.text(mine))
 
 

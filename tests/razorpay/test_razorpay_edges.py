@@ -9,6 +9,7 @@ from tests.razorpay.shop import AMOUNT, CARD, KEYS, open_shop
 
 from counterfoil.connectors.sandbox.table import card_for
 from counterfoil.core.declines import Decline
+from counterfoil.core.merchant import Terminal
 from counterfoil.core.order import Kind
 
 pytestmark = pytest.mark.anyio
@@ -121,6 +122,24 @@ async def test_a_merchant_may_say_how_long_what_is_authorized_waits() -> None:
     assert (await shop.payment(number))["status"] == "authorized"
     await shop.later(120)
     assert (await shop.payment(number))["status"] == "refunded"
+
+
+async def test_three_decimals_end_in_nought() -> None:
+    shop = await open_shop()
+    known = await shop.desk.store.merchant(1)
+    assert known is not None
+    terminals = (*known.terminals, Terminal(name="KW", accounting="KWD"))
+    made = replace(known, currencies=("INR", "KWD"), terminals=terminals)
+    await shop.desk.store.save_merchant(made)
+    shop.desk.clock.advance(2)
+    body = {"amount": 10_001, "currency": "KWD"}
+    refused = await shop.no("POST", "/v1/orders", body)
+    assert refused["description"] == "The amount must end in 0 in this currency."
+    order = await shop.order(currency="KWD")
+    number = await shop.pay(order, currency="KWD")
+    path = f"/v1/payments/{number}/refund"
+    assert (await shop.no("POST", path, {"amount": 101}))["field"] == "amount"
+    assert (await shop.ok("POST", path, {"amount": 110}))["currency"] == "KWD"
 
 
 async def test_a_body_is_read_before_the_id_in_the_path() -> None:

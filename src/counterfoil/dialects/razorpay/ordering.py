@@ -68,9 +68,14 @@ def money(given: Given, merchant: Merchant) -> Money:
         raise Failure("amount: must be no less than 0.", "amount")
     if minor > AMOUNT_MAX:
         raise Failure("Amount exceeds maximum amount allowed.", "amount")
-    if digits(code) == THREE and minor % TEN:
+    return rounded(Money(minor=minor, currency=code))
+
+
+def rounded(amount: Money) -> Money:
+    """The amount, if its currency has fewer than three decimals or the last is 0."""
+    if digits(amount.currency) == THREE and amount.minor % TEN:
         raise Failure("The amount must end in 0 in this currency.", "amount")
-    return Money(minor=minor, currency=code)
+    return amount
 
 
 def enough(amount: Money) -> Money:

@@ -7,11 +7,12 @@ import msgspec
 from msgspec.structs import replace
 
 from counterfoil.core.errors import Code, Refused
+from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Order, Outcome
 from counterfoil.core.ports import Listed
 from counterfoil.core.rules import Command, Plan, find
 from counterfoil.core.schedule import SECOND_US
-from counterfoil.dialects.razorpay import facts, ids, queries, reading, render
+from counterfoil.dialects.razorpay import facts, ids, ordering, queries, reading, render
 from counterfoil.dialects.razorpay.call import Call, Meant, answer
 from counterfoil.dialects.razorpay.errors import (
     AT_WORK,
@@ -95,18 +96,22 @@ def _choose(order: Order, meant: Meant, wish: Command, now: int) -> Command:
         raise Failure(NOT_CAPTURED, why=STATE)
     if stands.status == "refunded":
         raise Failure("The payment has been fully refunded already", why=STATE)
-    minor = wish.minor
-    if minor == 0:
-        raise Failure("Amount cannot be blank.", "amount")
-    if minor is not None and minor < 0:
-        raise Failure("The amount must be at least INR 1.00.", "amount")
-    if minor is not None and minor > stands.amount - stands.refunded:
-        raise Failure(REFUND_TOO_MUCH, "amount", why=STATE)
+    if wish.minor is not None:
+        _check(replace(payment.amount, minor=wish.minor), stands.amount - stands.refunded)
     if now - render.began(payment) > LIFE_US:
         raise Failure(TOO_OLD, why=STATE)
-    if render.waits(payment) and minor is None:
+    if render.waits(payment) and wish.minor is None:
         raise Failure(AT_WORK, why=STATE)
     return wish
+
+
+def _check(amount: Money, left: int) -> None:
+    if amount.minor == 0:
+        raise Failure("Amount cannot be blank.", "amount")
+    if amount.minor < 0:
+        raise Failure("The amount must be at least INR 1.00.", "amount")
+    if ordering.rounded(amount).minor > left:
+        raise Failure(REFUND_TOO_MUCH, "amount", why=STATE)
 
 
 async def _refunded(call: Call, meant: Meant, done: Done, *, current: bool) -> Reply:

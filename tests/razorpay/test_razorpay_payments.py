@@ -1,5 +1,6 @@
 """Payments of the Razorpay wire: the bank's page, late payers, one-time passwords, expiry, fees."""
 
+import asyncio
 import html
 import json
 import re
@@ -209,6 +210,15 @@ async def test_receipts_can_be_made_unique() -> None:
     await setting(shop, "razorpay.unique_receipts")
     body = {"amount": 100, "currency": "INR", "receipt": "r"}
     assert "Duplicate request" in (await shop.no("POST", "/v1/orders", body))["description"]
+    body["receipt"] = "s"
+    made = await shop.ok("POST", "/v1/orders", body, **{"Idempotency-Key": "one"})
+    assert await shop.ok("POST", "/v1/orders", body, **{"Idempotency-Key": "one"}) == made
+    answer = await shop.ask("POST", "/v1/orders", body, **{"Idempotency-Key": "two"})
+    error = answer.json()["error"]
+    assert (error["field"], error["reason"]) == ("receipt", "duplicate_request")
+    body["receipt"] = "t"
+    answers = await asyncio.gather(*(shop.ask("POST", "/v1/orders", body) for _ in range(3)))
+    assert sorted(each.status_code for each in answers) == [200, 400, 400]
 
 
 async def test_three_wrong_passwords_end_a_payment() -> None:

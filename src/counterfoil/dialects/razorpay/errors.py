@@ -134,7 +134,7 @@ ERRORS: Final[Mapping[Code, WireError]] = {
     Code.ALREADY_COMPLETED:     WireError(400, "The payer has been authenticated already."),
     Code.BAD_PAYER_ANSWER:      WireError(400, "The payer's answer could not be read."),
     Code.BAD_CHALLENGE_ANSWER:  WireError(400, "The payer's answer could not be read."),
-    Code.NAME_TAKEN:            WireError(400, USED, None, DUPLICATE),
+    Code.NAME_TAKEN:            WireError(400, USED, "receipt", DUPLICATE),
     Code.PAYMENT_NOT_FOUND:     WireError(400, UNKNOWN_ID),
     Code.CHARGE_NOT_FOUND:      WireError(400, UNKNOWN_ID),
     Code.NOT_ENOUGH_UNITS:      WireError(400, REFUND_TOO_MUCH, "amount", _REFUND),

@@ -11,6 +11,7 @@ from counterfoil.core.rules import Standing
 from counterfoil.dialects.razorpay import facts, ordering, parts, queries, reading, render
 from counterfoil.dialects.razorpay.call import Call, answer
 from counterfoil.dialects.razorpay.errors import DUPLICATE, USED, Failure
+from counterfoil.engine.collect import Extras
 from counterfoil.exchange import Reply
 
 EXPANDS: Final = ("payments", "payments.card", "transfers", "virtual_account")
@@ -28,12 +29,14 @@ async def create(call: Call) -> Reply:
     given = await call.read()
     draft = ordering.draft(given, call.merchant, call.key, call.now)
     once = call.once()
-    if draft.reference and once is None and "razorpay.unique_receipts" in call.merchant.settings:
+    extras = None
+    if draft.reference and "razorpay.unique_receipts" in call.merchant.settings:
         query = OrderQuery(merchant=call.merchant.id, limit=1, references=(draft.reference,))
-        if await call.gateway.store.orders(query):
+        if once is None and await call.gateway.store.orders(query):
             raise Failure(USED, "receipt", why=DUPLICATE)
+        extras = Extras(names=(f"razorpay.order/{draft.reference}",))
     order = call.collection.order(call.merchant, draft)
-    made = await call.collection.keep(call.merchant, order, once)
+    made = await call.collection.keep(call.merchant, order, once, extras=extras)
     assert made.at is not None
     return answer(render.order(made.order, made.at))
 

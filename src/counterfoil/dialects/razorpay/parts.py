@@ -15,7 +15,8 @@ from counterfoil.dialects.razorpay.call import Call
 from counterfoil.dialects.razorpay.queries import RUN
 
 KIND: Final = "razorpay.part"
-LIFE_US: Final = 30 * 24 * 3600 * SECOND_US  # what is authorized is captured or given back by then
+DAY_US: Final = 24 * 3600 * SECOND_US
+DAYS: Final = 6  # no order lets a payment wait longer than five to be captured; a day to be paid
 
 
 async def note(call: Call, order: Order, payment: Payment) -> None:
@@ -28,7 +29,8 @@ async def note(call: Call, order: Order, payment: Payment) -> None:
 async def noted(call: Call) -> set[int]:
     """The orders of attempts that may be authorized still."""
     found: set[int] = set()
-    after = max(0, id_at(call.now - LIFE_US))
+    own = call.merchant.authorization_days
+    after = 0 if own == 0 else id_at(call.now - max(DAYS, own or 0) * DAY_US)
     store, merchant = call.gateway.store, call.merchant.id
     while rows := await store.every_kept(merchant, KIND, RUN, after=after):
         found.update(int(each.body) for each in rows)

@@ -163,6 +163,17 @@ async def test_a_capture_that_the_bank_declines_has_a_reason_of_its_own() -> Non
     assert (await shop.payment(number))["status"] == "authorized"
 
 
+async def test_a_payer_is_through_although_the_capture_that_follows_fails() -> None:
+    shop = await open_shop()
+    card = {**CARD, "number": card_for(Decline.DO_NOT_HONOR, Kind.CHARGE)}
+    begun = await shop.begin(await shop.order(), "card", card=card)
+    number = begun["razorpay_payment_id"]
+    await shop.ok("POST", f"/v1/payments/{number}/otp_generate", {})
+    handed = await shop.ok("POST", f"/v1/payments/{number}/otp/submit", {"otp": "1234"})
+    assert set(handed) == {"razorpay_payment_id", "razorpay_order_id", "razorpay_signature"}
+    assert (await shop.payment(number))["status"] == "authorized"
+
+
 async def orders(shop: Any, query: str) -> list[str]:
     return [each["id"] for each in (await shop.ok("GET", f"/v1/orders?{query}"))["items"]]
 

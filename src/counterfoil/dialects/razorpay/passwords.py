@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from counterfoil.core.card import Brand, Card
 from counterfoil.core.declines import Decline
-from counterfoil.core.order import Order
+from counterfoil.core.order import Kind, Order
 from counterfoil.core.rules import Command
 from counterfoil.dialects.razorpay import facts, ids, reading, render
 from counterfoil.dialects.razorpay.call import Call, Meant, answer, proof
@@ -107,7 +107,9 @@ async def _submit(call: Call, meant: Meant, given: reading.Given) -> Reply:
         return authorization(call.merchant, Meant(order, meant.number), call.now)
 
     done = await call.perform(meant.order.id, choose, call.once())
-    settled(done, meant.number)
+    assert done.operation is not None
+    if done.operation.kind is Kind.AUTHORIZE:  # a capture that follows is not the payer's affair
+        settled(done, meant.number)
     return answer(await success(call, meant))
 
 

@@ -202,3 +202,23 @@ async def test_an_order_is_authorized_while_any_payment_of_it_is() -> None:
     assert await orders(shop, "authorized=1") == [whole, mixed]
     await shop.ok("POST", f"/v1/payments/{waiting}/capture", {"amount": 10_000})
     assert await orders(shop, "authorized=1") == [whole]
+
+
+async def test_what_is_authorized_may_be_cut_anywhere() -> None:
+    shop = await open_shop()
+    expected: list[str] = []
+    for place in range(8):
+        order = await shop.order(payment_capture=0, partial_payment=place % 2 == 0)
+        number = await shop.pay(order, amount=20_000 if place % 2 == 0 else AMOUNT)
+        if place % 2 == 0:
+            await shop.pay(order, amount=10_000)
+            await shop.ok("POST", f"/v1/payments/{number}/capture", {"amount": 20_000})
+        elif place % 3 == 0:
+            await shop.ok("POST", f"/v1/payments/{number}/capture", {"amount": AMOUNT})
+            continue
+        expected.insert(0, order)
+    for size in (1, 2, 3, 10):
+        found: list[str] = []
+        while page := await orders(shop, f"authorized=1&count={size}&skip={len(found)}"):
+            found += page
+        assert found == expected

@@ -15,7 +15,6 @@ import msgspec
 from counterfoil.dialects.razorpay.errors import Failure, required, spoken
 
 Given = dict[str, object]
-FORM: Final = "application/x-www-form-urlencoded"
 LOOKS_LIKE_FORM: Final = re.compile(rb"[\w.\-%\[\]]+=", re.ASCII)
 BRACKETS: Final = re.compile(r"\[([^\[\]]*)\]")
 INTEGER: Final = re.compile(r"[+-]?[0-9]{1,40}", re.ASCII)
@@ -48,7 +47,7 @@ def read_body(body: bytes, content_type: str) -> Given:
     if not text:
         return {}
     kind = content_type.partition(";")[0].strip().lower()
-    if kind == FORM or (kind != "application/json" and text[:1] not in b"{["):
+    if kind != "application/json" and text[:1] not in b"{[":
         return read_form(text)
     try:
         given = _decode(text)

@@ -1,6 +1,7 @@
 """The Razorpay wire at its edges: paths, ids, last parts, receipts, old payments, filters."""
 
 import asyncio
+from base64 import b64encode
 from typing import Any, Final
 
 import pytest
@@ -8,9 +9,14 @@ from msgspec.structs import replace
 from tests.razorpay.shop import AMOUNT, CARD, KEYS, open_shop
 
 from counterfoil.connectors.sandbox.table import card_for
+from counterfoil.core.card import Secret
+from counterfoil.core.change import change
 from counterfoil.core.declines import Decline
 from counterfoil.core.merchant import Terminal
 from counterfoil.core.order import Kind
+from counterfoil.demo import signing
+from counterfoil.dialects.razorpay import ids
+from counterfoil.dialects.razorpay.call import signed
 
 pytestmark = pytest.mark.anyio
 DAY_S: Final = 24 * 3600
@@ -172,6 +178,23 @@ async def test_a_payer_is_through_although_the_capture_that_follows_fails() -> N
     handed = await shop.ok("POST", f"/v1/payments/{number}/otp/submit", {"otp": "1234"})
     assert set(handed) == {"razorpay_payment_id", "razorpay_order_id", "razorpay_signature"}
     assert (await shop.payment(number))["status"] == "authorized"
+
+
+async def test_a_payment_of_another_wires_order_is_signed_for_who_asks() -> None:
+    shop = await open_shop()
+    vault, store = shop.desk.engine.vault, shop.desk.store
+    made = signing("razorpay", "rzp_test_Ab1Cd2Ef3Gh4Ij", 1, Secret("mine"), vault)
+    await store.save_credential(made)
+    number = (await shop.ok("POST", "/v1/orders", {"amount": AMOUNT, "currency": "INR"}))["id"]
+    order = await store.load(1, ids.place(number, "order_").order)
+    await store.commit(change(replace(order, facts=None)))
+    begun = await shop.begin(number, "card")
+    payment = begun["razorpay_payment_id"]
+    mine = {"Authorization": "Basic " + b64encode(f"{made.login}:mine".encode()).decode()}
+    await shop.ok("POST", f"/v1/payments/{payment}/otp_generate", {}, **mine)
+    path = f"/v1/payments/{payment}/otp/submit"
+    handed = await shop.ok("POST", path, {"otp": "1234"}, **mine)
+    assert handed["razorpay_signature"] == signed(Secret("mine"), number, payment)
 
 
 async def orders(shop: Any, query: str) -> list[str]:

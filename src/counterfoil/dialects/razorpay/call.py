@@ -140,8 +140,17 @@ class Call:
         return await orders.once(merchant, once, act)
 
     async def signature(self, order: Order, payment: str) -> str | None:
-        """What proves to the shop that the payment of its order is ours."""
-        return await signature(self.gateway, order, payment)
+        """What proves to the shop that the payment of its order is ours: None without an order.
+
+        Under the secret of the key that made the order; of an order of another wire the caller's,
+        and where it is the payer who calls, the account's first.
+        """
+        kept, gateway = facts.of_order(order), self.gateway
+        if kept.bare:
+            return None
+        secret = await gateway.directory.signer(WIRE, kept.key or self.key)
+        secret = secret or await _any_secret(gateway, order.merchant)
+        return None if secret is None else signed(secret, ids.written("order_", order.id), payment)
 
     async def webhooks(self) -> list[Endpoint]:
         """The account's addresses on this wire, newest first."""
@@ -158,17 +167,6 @@ async def body_of(exchange: Exchange) -> Given:
     except CutShortError as error:
         raise Failure("The request body was cut short.") from error
     return read_body(body, exchange.header(b"content-type") or "")
-
-
-async def signature(gateway: Gateway, order: Order, payment: str) -> str | None:
-    """HMAC-SHA-256 of order and payment id under the secret of the key that made the order."""
-    kept = facts.of_order(order)
-    if kept.bare:
-        return None
-    secret = await gateway.directory.signer(WIRE, kept.key) if kept.key else None
-    if secret is None:
-        secret = await _any_secret(gateway, order.merchant)
-    return None if secret is None else signed(secret, ids.written("order_", order.id), payment)
 
 
 async def _any_secret(gateway: Gateway, merchant: int) -> Secret | None:

@@ -22,10 +22,10 @@ from counterfoil.vault.wallets import seal_keys
 from counterfoil.wiring import Parts
 
 ID_MAX: Final = 2**63 - 1
-WIRES: Final = ("bizon", "afterpay")  # whose credentials are a login and a secret
-KEY_LETTERS: Final = 14  # behind the prefix of a key id
+KEY_LETTERS: Final = 14  # of the Razorpay wire, behind the prefix of a key id
 SECRET_LETTERS: Final = 24
-merchant = App(name="merchant", help="Merchants: add, list, show, set, key.")
+WIRES: Final = ("bizon", "afterpay")  # whose credentials are a login and a secret
+merchant = App(name="merchant", help="Merchants: add, list, show, set.")
 
 
 def register(app: App) -> None:

@@ -23,11 +23,11 @@ GONE: Final = 410
 class Endpoint(Record):
     """An address of a merchant, the form it is told in (a wire's name, or `standard`), and of what.
 
-    `events` empty: of everything its form has words for. `off`: why it is told nothing any more;
-    `off_since` since when, where that was not the merchant's own wish.
+    `events` empty: of everything its form has words for. `off`: why it is told nothing any more.
     `facts` is what its wire keeps of it (JSON text), given back unread.
     `named`: it is told only of orders that name an address of their own there (its `url` is then
     scheme, host and port), and at that address.
+    `off_since`: when it was switched off, where that was not the merchant's own wish.
     """
 
     merchant: int
@@ -40,8 +40,8 @@ class Endpoint(Record):
     secrets: tuple[SealedSecret, ...] = ()
     named: bool = False
     off: str | None = None
-    off_since: int | None = None
     facts: str | None = None
+    off_since: int | None = None
 
     def address(self, callback: str | None) -> str | None:
         """Where it is told of an order that names that address; None: it is not."""

@@ -6,7 +6,7 @@ from tests.engine.desk import open_desk
 from tests.engine.test_engine_deliver import failed, parked
 
 from counterfoil.core.order import Kind
-from counterfoil.engine.deliver import wake
+from counterfoil.engine.switching import wake
 from counterfoil.testing import PlainForm
 from counterfoil.testing.courier import TAKEN
 

@@ -25,7 +25,7 @@ from counterfoil.core.schedule import SECOND_US
 from counterfoil.courier.guard import Forbidden, Guard
 from counterfoil.courier.http import HttpCourier
 from counterfoil.courier.standard import SecretError, key_of, new_secret
-from counterfoil.engine.deliver import wake
+from counterfoil.engine.switching import wake
 from counterfoil.wiring import STANDARD, Parts, forms
 from counterfoil.world import SystemClock, seconds
 

@@ -7,22 +7,20 @@ shows the order as it stood when it happened, signed with the secrets in force t
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
-import structlog
 from msgspec.structs import replace
 
-from counterfoil.core.callbacks import GONE, Attempt, AttemptQuery, Courier, Endpoint, Told
+from counterfoil.core.callbacks import GONE, Attempt, Courier, Endpoint, Told
 from counterfoil.core.events import Notice
 from counterfoil.core.history import as_of
-from counterfoil.core.order import instant_of
-from counterfoil.core.ports import ID_MAX, Clock, Ids, Store, Vault
+from counterfoil.core.ports import Clock, Ids, Store, Vault
 from counterfoil.core.schedule import SECOND_US
 from counterfoil.core.timers import Errand, Settled
 from counterfoil.engine.audience import Audience
 from counterfoil.engine.pump import Worked, park, put_off
+from counterfoil.engine.switching import UNHEARD, switch_off, took_any
 
 SLOW_DOWN: Final = frozenset({429, 503})
 OFF: Final = "the address answered 410 Gone"
-UNHEARD: Final = "the address took nothing from the first try to the last"
 
 
 class Desk(NamedTuple):
@@ -135,7 +133,7 @@ async def _worked(
     if receipt.delivered:
         return Worked(Settled(errand=errand), (attempt,))
     if receipt.status == GONE:
-        await _switch_off(desk, endpoint, OFF)
+        await switch_off(desk.store, desk.audience, endpoint, OFF, desk.clock.now())
         return park(errand, "410 Gone", errand.tries)._replace(attempts=(attempt,))
     held = receipt.status in SLOW_DOWN and receipt.retry_after_s
     schedule = desk.audience.forms[endpoint.wire].schedule
@@ -149,32 +147,6 @@ async def _worked(
     )
     if worked.settled.parked and schedule.switches_off:
         since = desk.clock.now() - schedule.whole_us
-        if not await _took_any(desk, endpoint, since):
-            await _switch_off(desk, endpoint, UNHEARD)
+        if not await took_any(desk.store, endpoint, since):
+            await switch_off(desk.store, desk.audience, endpoint, UNHEARD, desk.clock.now())
     return worked._replace(attempts=(attempt,))
-
-
-async def _took_any(desk: Desk, endpoint: Endpoint, since: int) -> bool:
-    """Whether the address has taken anything since that instant."""
-    merchant, number = endpoint.merchant, endpoint.id
-    query = AttemptQuery(merchant=merchant, limit=1, endpoint=number, delivered=True)
-    return any(instant_of(each.id) >= since for each in await desk.store.attempts(query))
-
-
-async def _switch_off(desk: Desk, endpoint: Endpoint, why: str) -> None:
-    owner, now = (endpoint.merchant, endpoint.id), desk.clock.now()
-    await desk.store.alter_endpoint(*owner, lambda each: replace(each, off=why, off_since=now))
-    desk.audience.forget(endpoint.merchant)
-    log = structlog.get_logger()
-    log.warning("an endpoint is switched off", endpoint=endpoint.id, why=why)
-
-
-async def wake(store: Store, endpoint: Endpoint, now: int) -> int:
-    """Send what has waited for an endpoint that is on again; gives of how many orders."""
-    parked = [
-        replace(each.timer, due=now)
-        for each in await store.timers(endpoint.merchant, ID_MAX, parked=True)
-        if each.timer.lane == endpoint.id
-    ]
-    await store.plant(endpoint.merchant, parked)
-    return len(parked)

@@ -15,8 +15,8 @@ from counterfoil.dialects.razorpay.notify import EVENTS
 from counterfoil.dialects.razorpay.paying import is_web
 from counterfoil.dialects.razorpay.reading import Given
 from counterfoil.dialects.razorpay.subscriptions import Subscription
-from counterfoil.engine.deliver import wake
 from counterfoil.engine.perform import Once
+from counterfoil.engine.switching import wake
 from counterfoil.exchange import Reply
 
 WEBHOOKS_MAX: Final = 30

@@ -13,7 +13,7 @@ from counterfoil.core.order import Operation, Order, Payment
 from counterfoil.core.ports import Listed
 from counterfoil.core.rules import Command, find
 from counterfoil.dialects.razorpay import facts, ids, signatures
-from counterfoil.dialects.razorpay.auth import WIRE, Caller
+from counterfoil.dialects.razorpay.auth import LIVE, WIRE, Caller
 from counterfoil.dialects.razorpay.errors import Failure
 from counterfoil.dialects.razorpay.reading import Given, read_body
 from counterfoil.dialects.razorpay.render import encode, gives_back
@@ -75,6 +75,11 @@ class Call:
             return dialects.once(self.exchange, self.gateway.orders, self.given)
         except dialects.BadKeyError:
             raise Failure(BAD_KEY) from None
+
+    @property
+    def live(self) -> bool:
+        """Whether the caller's key is of the live mode."""
+        return self.key.startswith(LIVE)
 
     @property
     def base(self) -> str:

@@ -56,9 +56,9 @@ class PaymentFacts(Record):
     contact: str | None = None
     description: str | None = None
     callback_url: str | None = None
-    customer: str | None = None
     flow: str | None = None
     once: str | None = None
+    customer: str | None = None
     password: Password = Password()
     refunds: tuple[tuple[int, int, str], ...] = ()
 

@@ -16,8 +16,7 @@ from counterfoil.core.merchant import Merchant
 from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Order, Payment, instant_of
 from counterfoil.core.rules import Command
-from counterfoil.dialects.razorpay import facts, ids, ordering, parts, reading, render
-from counterfoil.dialects.razorpay.auth import LIVE
+from counterfoil.dialects.razorpay import facts, ids, ordering, reading, render
 from counterfoil.dialects.razorpay.call import Call, Meant, answer, proof
 from counterfoil.dialects.razorpay.errors import (
     ALREADY_PAID,
@@ -32,6 +31,7 @@ from counterfoil.dialects.razorpay.errors import (
 )
 from counterfoil.dialects.razorpay.facts import PaymentFacts
 from counterfoil.dialects.razorpay.methods import Method, method_of
+from counterfoil.dialects.razorpay.parts import note
 from counterfoil.dialects.razorpay.reading import Given
 from counterfoil.engine.collect import Extras
 from counterfoil.engine.orders import Draft, NewCard
@@ -40,6 +40,7 @@ from counterfoil.exchange import Reply
 METHODS: Final[Mapping[str, Method]] = {
     each.value: each for each in Method if each is not Method.LATER
 }
+UNSERVED: Final = ("emi", "paylater", "cardless_emi")
 WAIT_S: Final = 600  # about ten minutes, then the attempt has failed
 LIFE_S: Final = 3 * 24 * 3600  # what nobody captures is given back
 MINUTE_S: Final = 60
@@ -48,7 +49,6 @@ CENTURY: Final = 2000
 YEARS: Final = re.compile(r"[0-9]{2}|[0-9]{4}", re.ASCII)
 VPA: Final = re.compile(r"[\w.\-]{1,250}@[\w.\-]{1,64}", re.ASCII)
 CVV: Final = re.compile(r"[0-9]{3,4}", re.ASCII)
-UNSERVED: Final = ("emi", "paylater", "cardless_emi")
 FLOWS: Final = ("collect", "intent")
 KNOWN: Final = frozenset((
     "amount", "currency", "order_id", "email", "contact", "method", "card", "bank", "wallet",
@@ -73,7 +73,7 @@ class Instrument(NamedTuple):
 
 def _served(call: Call) -> bool:
     """Whether servers may make payments with this key: test keys may, unless they may not."""
-    if call.key.startswith(LIVE):
+    if call.live:
         return "razorpay.server_payments" in call.merchant.settings
     return "razorpay.no_server_payments" not in call.merchant.settings
 
@@ -128,7 +128,7 @@ async def begin(call: Call, given: Given) -> Meant:
         done = await call.collection.keep(call.merchant, order, once, extras=extras)
     else:
         order = await _named(call, named)
-        await parts.note(call, order, payment)
+        await note(call, order, payment)
         waiting = call.collection.waiting(order, payment, WAIT_S)
         extras = replace(extras, timers=(waiting,))
         done = await call.collection.alter(
@@ -258,9 +258,9 @@ def _payment(call: Call, given: Given, amount: Money, paid: Instrument) -> tuple
         contact=reading.text(given, "contact", 15),
         description=reading.text(given, "description"),
         callback_url=checked_address(given, "callback_url"),
-        customer=reading.text(given, "customer_id"),
         flow=paid.flow,
         once=once.key if once else None,
+        customer=reading.text(given, "customer_id"),
     )
     terminal = call.merchant.terminal(None, amount.currency)
     payment = Payment(

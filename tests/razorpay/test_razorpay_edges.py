@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 from msgspec.structs import replace
-from tests.razorpay.shop import AMOUNT, CARD, KEYS, open_shop
+from tests.razorpay.shop import AMOUNT, CARD, KEYS, Shop, open_shop
 
 from counterfoil.connectors.sandbox.table import card_for
 from counterfoil.core.card import Secret
@@ -160,10 +160,18 @@ async def test_a_body_is_read_before_the_id_in_the_path() -> None:
         assert unknown["description"] == "1 is not a valid id"
 
 
+async def handed_over(shop: Shop, order: str) -> Any:
+    """What a shop gets for a card that is authorized, and whose capture the bank declines."""
+    card = {**CARD, "number": card_for(Decline.DO_NOT_HONOR, Kind.CHARGE)}
+    number = (await shop.begin(order, "card", card=card))["razorpay_payment_id"]
+    await shop.ok("POST", f"/v1/payments/{number}/otp_generate", {})
+    return await shop.ok("POST", f"/v1/payments/{number}/otp/submit", {"otp": "1234"})
+
+
 async def test_a_capture_that_the_bank_declines_has_a_reason_of_its_own() -> None:
     shop = await open_shop()
-    card = {**CARD, "number": card_for(Decline.DO_NOT_HONOR, Kind.CHARGE)}
-    number = await shop.pay(await shop.order(payment_capture=0), "card", card=card)
+    order = await shop.order(payment_capture=0)
+    number = (await handed_over(shop, order))["razorpay_payment_id"]
     refused = await shop.no("POST", f"/v1/payments/{number}/capture", {"amount": AMOUNT})
     assert (refused["step"], refused["reason"]) == ("payment_capture", "capture_failed")
     assert (await shop.payment(number))["status"] == "authorized"
@@ -171,13 +179,9 @@ async def test_a_capture_that_the_bank_declines_has_a_reason_of_its_own() -> Non
 
 async def test_a_payer_is_through_although_the_capture_that_follows_fails() -> None:
     shop = await open_shop()
-    card = {**CARD, "number": card_for(Decline.DO_NOT_HONOR, Kind.CHARGE)}
-    begun = await shop.begin(await shop.order(), "card", card=card)
-    number = begun["razorpay_payment_id"]
-    await shop.ok("POST", f"/v1/payments/{number}/otp_generate", {})
-    handed = await shop.ok("POST", f"/v1/payments/{number}/otp/submit", {"otp": "1234"})
+    handed = await handed_over(shop, await shop.order())
     assert set(handed) == {"razorpay_payment_id", "razorpay_order_id", "razorpay_signature"}
-    assert (await shop.payment(number))["status"] == "authorized"
+    assert (await shop.payment(handed["razorpay_payment_id"]))["status"] == "authorized"
 
 
 async def test_a_payment_of_another_wires_order_is_signed_for_who_asks() -> None:
@@ -197,7 +201,7 @@ async def test_a_payment_of_another_wires_order_is_signed_for_who_asks() -> None
     assert handed["razorpay_signature"] == signed(Secret("mine"), number, payment)
 
 
-async def orders(shop: Any, query: str) -> list[str]:
+async def orders(shop: Shop, query: str) -> list[str]:
     return [each["id"] for each in (await shop.ok("GET", f"/v1/orders?{query}"))["items"]]
 
 

@@ -77,9 +77,11 @@ class Call:
             raise Failure(BAD_KEY) from None
 
     @property
-    def live(self) -> bool:
-        """Whether the caller's key is of the live mode."""
-        return self.key.startswith(LIVE)
+    def serves(self) -> bool:
+        """Whether a server may make payments with this key: of a test key unless switched off."""
+        if self.key.startswith(LIVE):
+            return "razorpay.server_payments" in self.merchant.settings
+        return "razorpay.no_server_payments" not in self.merchant.settings
 
     @property
     def base(self) -> str:

@@ -71,13 +71,6 @@ class Instrument(NamedTuple):
     flow: str | None = None
 
 
-def _served(call: Call) -> bool:
-    """Whether servers may make payments with this key: test keys may, unless they may not."""
-    if call.live:
-        return "razorpay.server_payments" in call.merchant.settings
-    return "razorpay.no_server_payments" not in call.merchant.settings
-
-
 def _initiation(reason: str) -> Why:
     return Why("business", INITIATION, reason)
 
@@ -111,7 +104,7 @@ async def validate_vpa(call: Call) -> Reply:
 
 async def begin(call: Call, given: Given) -> Meant:
     """The attempt, made; a UPI request is on its way. Raises `Failure`."""
-    if call.parts[3:4] == ["create"] and not _served(call):
+    if call.parts[3:4] == ["create"] and not call.serves:
         raise Failure(NO_URL, why=NOWHERE)
     reading.only(given, KNOWN)
     reading.need(given, "amount", "currency", "email", "contact", "method")

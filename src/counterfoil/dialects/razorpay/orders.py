@@ -44,8 +44,7 @@ async def create(call: Call) -> Reply:
 async def fetch(call: Call) -> Reply:
     """GET /v1/orders/{id}."""
     expand = reading.expands(call.exchange.pairs, EXPANDS_ONE)
-    order = await call.order()
-    return answer(render.order(order, expand=expand, offers="offers" in expand))
+    return answer(render.order(await call.order(), expand=expand))
 
 
 async def list_orders(call: Call) -> Reply:

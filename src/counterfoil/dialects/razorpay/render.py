@@ -110,9 +110,7 @@ def shown(order: Order) -> list[tuple[int, Payment, Sums]]:
     return [each for each in found if each[2].status != "created"]
 
 
-def order(
-    order: Order, at: int = FOREVER, expand: frozenset[str] = frozenset(), *, offers: bool = False
-) -> OrderOut:
+def order(order: Order, at: int = FOREVER, expand: frozenset[str] = frozenset()) -> OrderOut:
     """The order, with what is to be expanded; its notes as of an instant."""
     tried = shown(order) if order.payments else []
     paid = sum(each.amount for _, _, each in tried if each.captured)
@@ -129,15 +127,13 @@ def order(
         notes=order_notes(order, at),
         created_at=order.created // SECOND_US,
     )
-    if not expand:
-        return made
-    if "payments" in expand or "payments.card" in expand:
+    if expand & {"payments", "payments.card"}:
         made.payments = payments(order, at, card="payments.card" in expand)
     if "transfers" in expand:
         made.transfers = collection(())
     if "virtual_account" in expand:
         made.virtual_account = None
-    if offers:
+    if "offers" in expand:
         made.offers = collection(())
     return made
 

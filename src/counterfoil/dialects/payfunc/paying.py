@@ -49,13 +49,13 @@ async def by_card(call: Call, asked: Asked, token: str) -> Done:
     card = await call.desk.cards.found(merchant.id, token, private=call.caller.private)
     if card.wrong:
         raise declined(Decline.INVALID_CARD_NUMBER)
-    once, waiting = call.once(), await verifying.waiting(call, asked, card)
-    number = None
-    if asked.id is not None and waiting is None:
-        number = await reserved(call, asked.id)
+    waiting = await verifying.waiting(call, asked, card)
+    if waiting is not None:
+        return await verifying.resumed(call, asked, card, waiting)
+    number = None if asked.id is None else await reserved(call, asked.id)
     by_itself = card.ticket is None  # the merchant's own initiative: nobody is there to be asked
     draft = replace(asked.draft, recurring=Recurring()) if by_itself else asked.draft
-    order = orders.order(merchant, draft, card.card, number)
+    order, once = orders.order(merchant, draft, card.card, number), call.once()
     attempt = Try(
         card=card.card,
         cvv=card.cvv,
@@ -66,8 +66,6 @@ async def by_card(call: Call, asked: Asked, token: str) -> Done:
     )
 
     async def act() -> Done:
-        if waiting is not None:
-            return await verifying.go_on(call, asked, card, waiting, once)
         if merchant.secure3d and not by_itself:
             return await verifying.begin(call, asked, card, order, once)
         return await stored.authorize(orders.engine, merchant, order, attempt, once)

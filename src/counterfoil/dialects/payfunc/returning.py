@@ -11,7 +11,6 @@ from hashlib import sha256
 from html import escape
 from string import Template
 from typing import Final
-from urllib.parse import parse_qsl
 
 from counterfoil.core.errors import Code, Refused
 from counterfoil.dialects.payfunc import verifying
@@ -25,16 +24,15 @@ from counterfoil.dialects.payfunc.errors import (
     bad_query,
     encode,
     invalid,
-    not_found,
+    not_authorized,
     refused,
 )
 from counterfoil.dialects.payfunc.proofs import METHOD, Proof, posted
 from counterfoil.dialects.payfunc.render import STATUS
 from counterfoil.engine import authenticate
-from counterfoil.exchange import CutShortError, Exchange, Reply, TooLargeError
+from counterfoil.exchange import Exchange, Reply
 
 HTML: Final = "text/html; charset=utf-8"
-FIELDS_MAX: Final = 20
 SCRIPT: Final = (
     "const {name,value,to}=document.body.dataset;"
     'parent.postMessage({destination:"parent",content:{name,value:JSON.parse(value)}},to)'
@@ -48,34 +46,34 @@ MARK: Final = b64encode(sha256(SCRIPT.encode()).digest()).decode()
 
 
 async def visitor(desk: Desk, exchange: Exchange) -> Caller:
-    """Nobody in particular, at the merchant that the query names; raises `Failure` (404)."""
+    """Nobody in particular, at the merchant that the query names; raises `Failure` (401)."""
     known = await desk.gateway.directory.known(WIRE, exchange.query.get("merchant", ""))
     if known is None:
-        raise not_found()
+        raise not_authorized()
     return Caller(known[1], frozenset(), {})
 
 
 async def take(call: Call) -> Reply:
     """The card's new token, or a page that hands it on; raises `Failure`."""
-    query = call.exchange.query
+    query, proof = call.exchange.query, posted(await call.form())
+
+    async def act() -> Reply:
+        return Reply(200, (await token(call, proof)).encode(), content_type=JWT)
+
     if query.get("mode") != "iframe":
-        return Reply(200, (await token(call)).encode(), content_type=JWT)
+        return await call.kept(act)
     parent = origin(query.get("parent"))
     if parent is None:
         raise bad_query("parent", "string", "The origin of the page that shows the frame.")
     try:
-        return page(200, parent, "card", await token(call))
+        return page(200, parent, "card", await token(call, proof))
     except Failure as failure:
         return page(failure.status, parent, "error", failure.members)
 
 
-async def token(call: Call) -> str:
+async def token(call: Call, proof: Proof | None) -> str:
     """The new token; raises `Failure`."""
-    try:
-        fields = dict(parse_qsl((await call.exchange.body()).decode(), max_num_fields=FIELDS_MAX))
-    except (TooLargeError, CutShortError, ValueError):
-        fields = {}
-    proof, cards = posted(fields), call.desk.cards
+    cards = call.desk.cards
     if proof is None:
         raise invalid("Card.Verification", "One of PaRes, cres and threeDSMethodData.")
     card = await cards.asked(call.merchant, call.named)

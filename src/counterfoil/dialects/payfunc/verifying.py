@@ -93,6 +93,21 @@ async def waiting(call: Call, asked: Asked, card: Found) -> Order | None:
     raise malformed("items", "number", "Not what the verification was for.")
 
 
+async def resumed(call: Call, asked: Asked, card: Found, order: Order) -> Done:
+    """The order that waited, authorized, once for a key; raises `Failure` or `Refused`."""
+    once = call.once()
+
+    async def act() -> Done:
+        return await go_on(call, asked, card, order, once)
+
+    done = await call.desk.gateway.orders.once(call.caller.merchant, once, act)
+    if done.order.id != order.id:  # under the key of the request that had it wait
+        return await go_on(call, asked, card, order)
+    if done.order.closed is not None:
+        raise Refused(done.order.closed)
+    return done
+
+
 async def go_on(
     call: Call, asked: Asked, card: Found, order: Order, once: Once | None = None
 ) -> Done:

@@ -101,7 +101,8 @@ async def resumed(call: Call, asked: Asked, card: Found, order: Order) -> Done:
         return await go_on(call, asked, card, order, once)
 
     done = await call.desk.gateway.orders.once(call.caller.merchant, once, act)
-    if done.order.id != order.id:  # under the key of the request that had it wait
+    if done.order.id != order.id or form_of(done.order) is not None:
+        # It is the key of the request that had the order wait: that is answered as it was.
         return await go_on(call, asked, card, order)
     if done.order.closed is not None:
         raise Refused(done.order.closed)

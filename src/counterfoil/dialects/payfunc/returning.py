@@ -34,8 +34,8 @@ from counterfoil.exchange import Exchange, Reply
 
 HTML: Final = "text/html; charset=utf-8"
 SCRIPT: Final = (
-    "const {name,value,to}=document.body.dataset;"
-    'parent.postMessage({destination:"parent",content:{name,value:JSON.parse(value)}},to)'
+    "{const {name,value,to}=document.body.dataset;"
+    'parent.postMessage({destination:"parent",content:{name,value:JSON.parse(value)}},to)}'
 )
 PAGE: Final = Template(
     '<!doctype html>\n<meta charset="utf-8">\n<title>Verification</title>\n'

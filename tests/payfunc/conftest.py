@@ -117,10 +117,10 @@ def claims(token: str) -> Json:
 
 
 @asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[Shop]:
+async def opened(folder: Path, timeout_ms: int = 20_000) -> AsyncIterator[Shop]:
     """A shop of a gateway whose database is in that folder."""
     path = folder / "gateway.db"
-    settings = Settings(database=f"sqlite:///{path}", demo=True)
+    settings = Settings(database=f"sqlite:///{path}", demo=True, acquirer_timeout_ms=timeout_ms)
     clock = SystemClock(wiring.clock_file(path))
     async with wiring.parts(settings, clock) as parts:
         keys = (await issuing.keys(parts, 1, BASE))["payfunc"]

@@ -131,7 +131,7 @@ class Form(Protocol):
         """What it has words for."""
         ...
 
-    def callback(self, told: Told) -> Callback | Awaitable[Callback] | None:
+    def callback(self, told: Told) -> Callback | Awaitable[Callback | None] | None:
         """What is posted, the same body at every attempt; None: nothing to this endpoint."""
         ...
 

@@ -22,23 +22,12 @@ from counterfoil.engine.perform import Engine
 from counterfoil.exchange import Exchange, NoRouteError, Reply, Routes
 from counterfoil.exchange import Handler as Serve
 from counterfoil.web.checkout import page as checkout
-from counterfoil.web.checkout.routes import NEWS, SANDBOX, alone
-from counterfoil.web.checkout.view import Look, Message, News
+from counterfoil.web.checkout.routes import NEWS, SANDBOX, alone, no_route
+from counterfoil.web.checkout.view import Detour, Look, Message, News
 from counterfoil.web.checkout.words import chosen
-from counterfoil.web.html import (
-    HEADERS,
-    SCRIPT,
-    SCRIPT_TYPE,
-    UnreadableError,
-    form,
-    given,
-    page,
-    paragraph,
-    with_order,
-)
+from counterfoil.web.html import HEADERS, UnreadableError, given, page, with_order
 
 TITLE: Final = "Your payment"
-SUBMITS: Final = '<script src="/complete/submit.js" defer></script>\n'
 OVER: Final = {Code.ALREADY_COMPLETED, Code.SESSION_EXPIRED}  # sent on like the first time
 Fields = dict[str, str]
 Handler = Callable[[Engine, Exchange], Awaitable[Reply]]
@@ -71,15 +60,19 @@ async def method(engine: Engine, exchange: Exchange) -> Reply:
         with suppress(Refused):  # somebody was quicker, or it is too late
             await resume(engine, merchant, order.id)
         order = await engine.store.load(merchant.id, order.id)
-    next_one = form_of(order)
-    if next_one is None:
+    onward = form_of(order)
+    if onward is None:
         return back(exchange, merchant, order)
-    return page(200, TITLE, form("next", next_one.url, next_one.fields, "Go on"), SUBMITS)
-
-
-async def script(_: Engine, __: Exchange) -> Reply:
-    """/complete/submit.js."""
-    return Reply(200, SCRIPT, HEADERS, SCRIPT_TYPE)
+    return framed(
+        checkout.detour(
+            Detour(
+                look=look(exchange, merchant, order),
+                action=onward.url,
+                method=onward.method,
+                fields=onward.fields,
+            )
+        )
+    )
 
 
 async def _finish(engine: Engine, exchange: Exchange, fields: Fields, answer: Answer) -> Reply:
@@ -89,32 +82,48 @@ async def _finish(engine: Engine, exchange: Exchange, fields: Fields, answer: An
     merchant, order = found
     brought = fields.get("MD" if isinstance(answer, PayerAnswer) else "threeDSSessionData")
     if brought is not None and brought.replace(" ", "+") != number_of(order):
-        return _not_this()
+        return told(exchange, merchant, order, News.UNUSABLE)
     try:
         order = (await complete(engine, merchant, order.id, answer)).order
     except Refused as refusal:
         if refusal.code not in OVER:
-            return _not_this()
+            return told(exchange, merchant, order, News.UNUSABLE)
         order = await engine.store.load(merchant.id, order.id)
     return back(exchange, merchant, order)
 
 
 def back(exchange: Exchange, merchant: Merchant, order: Order) -> Reply:
     """To the merchant's page with the order's number; without one, how it ended."""
-    payment = order.payments[-1]
-    known = payment.authentication
-    if known is not None and known.return_url is not None:
-        url = with_order(known.return_url, order.id)
-        return Reply(303, b"", {**HEADERS, "Location": url}, "text/plain")
-    look = Look(
+    url = shop(order)
+    if url is None:
+        return told(exchange, merchant, order, NEWS[standing(order)])
+    return Reply(303, b"", {**HEADERS, "Location": url}, "text/plain")
+
+
+def shop(order: Order) -> str | None:
+    """Where the merchant wants its customer, if it said so."""
+    known = order.payments[-1].authentication
+    if known is None or known.return_url is None:
+        return None
+    return with_order(known.return_url, order.id)
+
+
+def told(exchange: Exchange, merchant: Merchant, order: Order, news: News) -> Reply:
+    """A page that tells something of the order, with the way back to the shop."""
+    view = Message(look=look(exchange, merchant, order), news=news, back=shop(order))
+    return framed(checkout.message(view))
+
+
+def look(exchange: Exchange, merchant: Merchant, order: Order) -> Look:
+    """What every page of the order shows."""
+    return Look(
         language=chosen(None, exchange.header(b"accept-language")),
         merchant=merchant.name,
         amount=order.amount,
         description=order.description,
         order=order.reference or str(order.id),
-        test=merchant.terminal(payment.terminal).connector == SANDBOX,
+        test=merchant.terminal(order.payments[-1].terminal).connector == SANDBOX,
     )
-    return framed(checkout.message(Message(look=look, news=NEWS[standing(order)])))
 
 
 def framed(reply: Reply) -> Reply:
@@ -124,17 +133,11 @@ def framed(reply: Reply) -> Reply:
     return reply._replace(headers={**headers, "Content-Security-Policy": policy})
 
 
-def _not_this() -> Reply:
-    text = "Your bank's answer could not be used for this payment. Nothing was charged."
-    return page(422, TITLE, paragraph(text))
-
-
 # fmt: off
 ROUTES: Final[Routes[Handler]] = Routes((
     ("GET POST", "/complete/secure3d",   first),
     ("GET POST", "/complete/secure3d20", second),
     ("POST",     "/complete/method",     method),
-    ("GET",      "/complete/submit.js",  script),
 ))
 # fmt: on
 
@@ -147,16 +150,13 @@ def serve(engine: Engine) -> Serve:
             handler, _ = ROUTES.find(exchange.method, exchange.path)
             return await handler(engine, exchange)
         except NoRouteError as error:
-            if error.allowed:
-                headers = {"Allow": ", ".join(error.allowed)}
-                return page(405, "Not like this", "")._replace(headers={**HEADERS, **headers})
+            return no_route(exchange, error)
         except UnreadableError:
-            return _not_this()
-        except Refused:
-            pass  # a token of an order that is gone
+            return framed(alone(exchange, News.UNUSABLE))
+        except Refused:  # a token of an order that is gone
+            return alone(exchange, News.MISSING)
         except Exception:  # noqa: BLE001 (an edge: the browser gets a page, the log the cause)
             structlog.get_logger().exception("a browser's return failed")
             return alone(exchange, News.TROUBLE)
-        return alone(exchange, News.MISSING)
 
     return run

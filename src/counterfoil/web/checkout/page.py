@@ -103,6 +103,12 @@ TELLINGS: Final[Mapping[News, Telling]] = {
         mark("This form is out of date"),
         mark("Nothing was paid with it. Open the payment page again."),
     ),
+    News.UNUSABLE: Telling(
+        422,
+        "no",
+        mark("Your bank's answer cannot be used"),
+        mark("Nothing was charged. Go back to the shop and try again."),
+    ),
     News.TROUBLE: Telling(
         503,
         "no",

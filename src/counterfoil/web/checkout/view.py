@@ -96,6 +96,7 @@ class News(StrEnum):
     EXPIRED = "expired"
     MISSING = "missing"
     OUTDATED = "outdated"
+    UNUSABLE = "unusable"
     TROUBLE = "trouble"
 
 

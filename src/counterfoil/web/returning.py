@@ -7,17 +7,17 @@ reads the order.
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
-from counterfoil.core.order import Order
+from counterfoil.core.order import Order, Payment
 from counterfoil.core.rules import standing
 from counterfoil.core.threeds import Step
 from counterfoil.engine.authenticate import Answer, ChallengeAnswer, PayerAnswer, complete, resume
-from counterfoil.engine.awaiting import form_of, locate, number_of, seen
+from counterfoil.engine.awaiting import asked, form_of, locate, seen
 from counterfoil.engine.perform import Engine
 from counterfoil.exchange import Exchange, NoRouteError, Reply, Routes
 from counterfoil.exchange import Handler as Serve
@@ -28,7 +28,8 @@ from counterfoil.web.checkout.words import chosen
 from counterfoil.web.html import HEADERS, UnreadableError, given, page, with_order
 
 TITLE: Final = "Your payment"
-OVER: Final = {Code.ALREADY_COMPLETED, Code.SESSION_EXPIRED}  # sent on like the first time
+# Sent on like the first time: it is over, or another payment of the order was quicker.
+OVER: Final = {Code.ALREADY_COMPLETED, Code.SESSION_EXPIRED, Code.ALREADY_AUTHORIZED}
 Fields = dict[str, str]
 Handler = Callable[[Engine, Exchange], Awaitable[Reply]]
 
@@ -36,14 +37,15 @@ Handler = Callable[[Engine, Exchange], Awaitable[Reply]]
 async def first(engine: Engine, exchange: Exchange) -> Reply:
     """/complete/secure3d: MD and PaRes."""
     fields = await given(exchange)
-    answer = PayerAnswer(text=fields.get("PaRes", ""))
+    answer = PayerAnswer(text=fields.get("PaRes", ""), number=brought(fields, "MD"))
     return await _finish(engine, exchange, fields, answer)
 
 
 async def second(engine: Engine, exchange: Exchange) -> Reply:
     """/complete/secure3d20: threeDSSessionData, and a CRes where there was a challenge."""
     fields = await given(exchange)
-    answer = ChallengeAnswer(text=fields.get("cres") or None)
+    number = brought(fields, "threeDSSessionData")
+    answer = ChallengeAnswer(text=fields.get("cres") or None, number=number)
     return await _finish(engine, exchange, fields, answer)
 
 
@@ -52,27 +54,17 @@ async def method(engine: Engine, exchange: Exchange) -> Reply:
     token = (await given(exchange)).get("session", "")
     await seen(engine, token)
     found = await locate(engine, token)
-    known = None if found is None else found[1].payments[-1].authentication
-    if found is None or known is None or not known.guided:
+    payment = None if found is None else asked(found[1])
+    known = None if payment is None else payment.authentication
+    if found is None or payment is None or known is None or not known.guided:
         return page(200, TITLE, "")
     merchant, order = found
     if known.step is Step.METHOD:
         with suppress(Refused):  # somebody was quicker, or it is too late
             await resume(engine, merchant, order.id)
         order = await engine.store.load(merchant.id, order.id)
-    onward = form_of(order)
-    if onward is None:
-        return back(exchange, merchant, order)
-    return framed(
-        checkout.detour(
-            Detour(
-                look=look(exchange, merchant, order),
-                action=onward.url,
-                method=onward.method,
-                fields=onward.fields,
-            )
-        )
-    )
+    payment = next(each for each in order.payments if each.id == payment.id)
+    return onward(Return(exchange, merchant, order, payment))
 
 
 async def _finish(engine: Engine, exchange: Exchange, fields: Fields, answer: Answer) -> Reply:
@@ -80,50 +72,72 @@ async def _finish(engine: Engine, exchange: Exchange, fields: Fields, answer: An
     if found is None:
         return alone(exchange, News.MISSING)
     merchant, order = found
-    brought = fields.get("MD" if isinstance(answer, PayerAnswer) else "threeDSSessionData")
-    if brought is not None and brought.replace(" ", "+") != number_of(order):
-        return told(exchange, merchant, order, News.UNUSABLE)
+    usable = True
     try:
         order = (await complete(engine, merchant, order.id, answer)).order
     except Refused as refusal:
-        if refusal.code not in OVER:
-            return told(exchange, merchant, order, News.UNUSABLE)
+        usable = refusal.code in OVER
         order = await engine.store.load(merchant.id, order.id)
-    return back(exchange, merchant, order)
+    payment = asked(order, answer.number) or order.payments[-1]
+    there = Return(exchange, merchant, order, payment)
+    return back(there) if usable else told(there, News.UNUSABLE)
 
 
-def back(exchange: Exchange, merchant: Merchant, order: Order) -> Reply:
+class Return(NamedTuple):
+    """A browser that comes back: whose payment of which order it is about."""
+
+    exchange: Exchange
+    merchant: Merchant
+    order: Order
+    payment: Payment
+
+    @property
+    def shop(self) -> str | None:
+        """Where the merchant wants its customer, if it said so."""
+        known = self.payment.authentication
+        if known is None or known.return_url is None:
+            return None
+        return with_order(known.return_url, self.order.id)
+
+    @property
+    def look(self) -> Look:
+        """What every page of the order shows."""
+        order = self.order
+        return Look(
+            language=chosen(None, self.exchange.header(b"accept-language")),
+            merchant=self.merchant.name,
+            amount=self.payment.amount,
+            description=order.description,
+            order=order.reference or str(order.id),
+            test=self.merchant.terminal(self.payment.terminal).connector == SANDBOX,
+        )
+
+
+def onward(there: Return) -> Reply:
+    """On to the issuer, if it has not heard enough yet."""
+    form = form_of(there.order, there.payment)
+    if form is None:
+        return back(there)
+    view = Detour(look=there.look, action=form.url, method=form.method, fields=form.fields)
+    return framed(checkout.detour(view))
+
+
+def back(there: Return) -> Reply:
     """To the merchant's page with the order's number; without one, how it ended."""
-    url = shop(order)
-    if url is None:
-        return told(exchange, merchant, order, NEWS[standing(order)])
-    return Reply(303, b"", {**HEADERS, "Location": url}, "text/plain")
+    if there.shop is None:
+        return told(there, NEWS[standing(there.order)])
+    return Reply(303, b"", {**HEADERS, "Location": there.shop}, "text/plain")
 
 
-def shop(order: Order) -> str | None:
-    """Where the merchant wants its customer, if it said so."""
-    known = order.payments[-1].authentication
-    if known is None or known.return_url is None:
-        return None
-    return with_order(known.return_url, order.id)
-
-
-def told(exchange: Exchange, merchant: Merchant, order: Order, news: News) -> Reply:
+def told(there: Return, news: News) -> Reply:
     """A page that tells something of the order, with the way back to the shop."""
-    view = Message(look=look(exchange, merchant, order), news=news, back=shop(order))
-    return framed(checkout.message(view))
+    return framed(checkout.message(Message(look=there.look, news=news, back=there.shop)))
 
 
-def look(exchange: Exchange, merchant: Merchant, order: Order) -> Look:
-    """What every page of the order shows."""
-    return Look(
-        language=chosen(None, exchange.header(b"accept-language")),
-        merchant=merchant.name,
-        amount=order.amount,
-        description=order.description,
-        order=order.reference or str(order.id),
-        test=merchant.terminal(order.payments[-1].terminal).connector == SANDBOX,
-    )
+def brought(fields: Fields, name: str) -> str | None:
+    """The number that came back; a blank of a query was a plus."""
+    number = fields.get(name)
+    return None if number is None else number.replace(" ", "+")
 
 
 def framed(reply: Reply) -> Reply:

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.e2e.browser import Shop, ask, chromium, create, shop, status, visit
 from tests.e2e.server import Server, serving
 
-from counterfoil.web.checkout.words import words
+from counterfoil.slip.words import words
 
 CHALLENGED: Final = "4111111111111111"
 FRICTIONLESS: Final = "5555555555554444"

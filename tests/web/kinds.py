@@ -6,8 +6,8 @@ from msgspec.structs import replace
 
 from counterfoil.core.money import Money
 from counterfoil.exchange import Reply
-from counterfoil.web.checkout import page
-from counterfoil.web.checkout.view import CardForm, Detour, Field, Flaw, Look, Message, News, Typed
+from counterfoil.slip import page
+from counterfoil.slip.view import CardForm, Detour, Field, Flaw, Look, Message, News, Typed
 
 LOOK: Final = Look(
     here="/pay/1.abc",

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from tests.web.kinds import FORM, LOOK, everything
 
 from counterfoil.exchange import Reply
-from counterfoil.web.checkout import page
-from counterfoil.web.checkout.view import (
+from counterfoil.slip import page
+from counterfoil.slip.view import (
     LAYOUTS,
     Detour,
     Field,
@@ -20,7 +20,7 @@ from counterfoil.web.checkout.view import (
     News,
     Typed,
 )
-from counterfoil.web.checkout.words import LANGUAGES, words
+from counterfoil.slip.words import LANGUAGES, words
 
 WEIGHT_MAX: Final = 60_000  # bytes of a page with all that it loads
 AUTOCOMPLETE: Final = {

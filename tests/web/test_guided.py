@@ -12,9 +12,9 @@ from counterfoil.connectors.sandbox.table import Authentication as How
 from counterfoil.core.order import Order
 from counterfoil.core.rules import Standing, standing
 from counterfoil.engine.authenticate import SESSION_US, resume
+from counterfoil.slip.page import FILES
 from counterfoil.web import returning
 from counterfoil.web.app import Served
-from counterfoil.web.checkout.page import FILES
 
 pytestmark = pytest.mark.anyio
 

@@ -12,9 +12,9 @@ from tests.web.asking import ASKED, CHALLENGED, FRICTIONLESS, METHOD, RETURN, Sh
 from tests.web.browser import Form, Page, submit
 
 from counterfoil.connectors.sandbox.table import Authentication, card_authenticated
+from counterfoil.slip.words import LANGUAGES, words
 from counterfoil.testing import FakeClock
 from counterfoil.web.bank.pages import STYLE
-from counterfoil.web.checkout.words import LANGUAGES, words
 from counterfoil.web.html import SCRIPT, with_order
 
 pytestmark = pytest.mark.anyio

@@ -109,25 +109,7 @@ async def begin(engine: Engine, merchant: Merchant, order: Order, start: Start) 
     attempt, result = start.demand.attempt, verdict.result
     if attempt and result is not None and result.status is None:
         return Done(order=order)
-    known = Authentication(
-        version=verdict.version,
-        reason=start.demand.reason,
-        step=Step.METHOD if verdict.method else Step.CHALLENGE,
-        transaction=verdict.transaction,
-        begun=now,
-        changed=now,
-        expires=now + SESSION_US,
-        base=start.demand.base,
-        at_once=start.at_once,
-        browser=start.demand.browser if verdict.method else None,
-        return_url=start.demand.return_url,
-        notify_url=start.demand.notify_url,
-        guided=start.demand.guided,
-        attempt=attempt,
-        form=verdict.form,
-        acs=verdict.acs,
-        directory=verdict.directory,
-    )
+    known = _begun(start, verdict, now)
     payment = replace(payment, authentication=known)
     waiting = renewed(order, payment)
     try:
@@ -141,6 +123,29 @@ async def begin(engine: Engine, merchant: Merchant, order: Order, start: Start) 
         return Done(order=await committed(engine, held(made, timer, now)))
     except OvertakenError as error:
         raise Refused(Code.BUSY) from error
+
+
+def _begun(start: Start, verdict: Verdict, now: int) -> Authentication:
+    """What is kept of an authentication that has just begun."""
+    return Authentication(
+        version=verdict.version,
+        reason=start.demand.reason,
+        step=Step.METHOD if verdict.method else Step.CHALLENGE,
+        transaction=verdict.transaction,
+        begun=now,
+        changed=now,
+        expires=now + SESSION_US,
+        base=start.demand.base,
+        at_once=start.at_once,
+        browser=start.demand.browser if verdict.method else None,
+        return_url=start.demand.return_url,
+        notify_url=start.demand.notify_url,
+        guided=start.demand.guided,
+        attempt=start.demand.attempt,
+        form=verdict.form,
+        acs=verdict.acs,
+        directory=verdict.directory,
+    )
 
 
 async def resume(engine: Engine, merchant: Merchant, order: int, once: Once | None = None) -> Done:

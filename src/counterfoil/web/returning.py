@@ -21,10 +21,10 @@ from counterfoil.engine.awaiting import asked, form_of, locate, seen
 from counterfoil.engine.perform import Engine
 from counterfoil.exchange import Exchange, NoRouteError, Reply, Routes
 from counterfoil.exchange import Handler as Serve
-from counterfoil.web.checkout import page as checkout
+from counterfoil.slip import page as checkout
+from counterfoil.slip.view import Detour, Look, Message, News
+from counterfoil.slip.words import chosen
 from counterfoil.web.checkout.routes import NEWS, SANDBOX, alone, no_route
-from counterfoil.web.checkout.view import Detour, Look, Message, News
-from counterfoil.web.checkout.words import chosen
 from counterfoil.web.html import HEADERS, UnreadableError, given, page, with_order
 
 TITLE: Final = "Your payment"

@@ -41,10 +41,9 @@ from counterfoil.exchange import (
     Routes,
     TooLargeError,
 )
-from counterfoil.web.checkout import page
-from counterfoil.web.checkout.brake import Brake, BrakedError
-from counterfoil.web.checkout.form import posted
-from counterfoil.web.checkout.view import (
+from counterfoil.slip import page
+from counterfoil.slip.form import posted
+from counterfoil.slip.view import (
     LAYOUTS,
     CardForm,
     Detour,
@@ -54,7 +53,8 @@ from counterfoil.web.checkout.view import (
     News,
     Typed,
 )
-from counterfoil.web.checkout.words import chosen, mark
+from counterfoil.slip.words import chosen, mark
+from counterfoil.web.checkout.brake import Brake, BrakedError
 from counterfoil.web.html import with_order
 
 SANDBOX: Final = "sandbox"  # the connector behind which no money moves

@@ -15,8 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from counterfoil.core.card import RANGES
 from counterfoil.exchange import Reply
-from counterfoil.web.checkout.view import CardForm, Detour, Field, Look, Message, News
-from counterfoil.web.checkout.words import LANGUAGES, mark, words
+from counterfoil.slip.view import CardForm, Detour, Field, Look, Message, News
+from counterfoil.slip.words import LANGUAGES, mark, words
 
 FOLDER: Final = Path(__file__).parent
 HTML: Final = "text/html; charset=utf-8"

@@ -15,8 +15,8 @@ from counterfoil.core.merchant import Merchant
 from counterfoil.core.record import Record
 from counterfoil.engine.orders import NewCard
 from counterfoil.exchange import Exchange
-from counterfoil.web.checkout.page import FLAWS
-from counterfoil.web.checkout.view import Field, Flaw, Typed
+from counterfoil.slip.page import FLAWS
+from counterfoil.slip.view import Field, Flaw, Typed
 
 FIELDS_MAX: Final = 50
 TEXT_MAX: Final = 200  # characters of any one field that are looked at

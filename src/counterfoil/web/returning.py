@@ -119,7 +119,7 @@ def onward(there: Return) -> Reply:
     if form is None:
         return back(there)
     view = Detour(look=there.look, action=form.url, method=form.method, fields=form.fields)
-    return framed(checkout.detour(view))
+    return checkout.framed(checkout.detour(view))
 
 
 def back(there: Return) -> Reply:
@@ -131,20 +131,13 @@ def back(there: Return) -> Reply:
 
 def told(there: Return, news: News) -> Reply:
     """A page that tells something of the order, with the way back to the shop."""
-    return framed(checkout.message(Message(look=there.look, news=news, back=there.shop)))
+    return checkout.framed(checkout.message(Message(look=there.look, news=news, back=there.shop)))
 
 
 def brought(fields: Fields, name: str) -> str | None:
     """The number that came back; a blank of a query was a plus."""
     number = fields.get(name)
     return None if number is None else number.replace(" ", "+")
-
-
-def framed(reply: Reply) -> Reply:
-    """The page, fit for a frame: many shops show the bank in one, and nothing is to press here."""
-    headers = {name: text for name, text in reply.headers.items() if name != "X-Frame-Options"}
-    policy = headers["Content-Security-Policy"].replace(" frame-ancestors 'none';", "")
-    return reply._replace(headers={**headers, "Content-Security-Policy": policy})
 
 
 # fmt: off
@@ -166,7 +159,7 @@ def serve(engine: Engine) -> Serve:
         except NoRouteError as error:
             return no_route(exchange, error)
         except UnreadableError:
-            return framed(alone(exchange, News.UNUSABLE))
+            return checkout.framed(alone(exchange, News.UNUSABLE))
         except Refused:  # a token of an order that is gone
             return alone(exchange, News.MISSING)
         except Exception:  # noqa: BLE001 (an edge: the browser gets a page, the log the cause)

@@ -48,7 +48,7 @@ class Meant(NamedTuple):
 class Call:
     """One request of a known account."""
 
-    __slots__ = ("collection", "exchange", "gateway", "given", "key", "merchant", "parts")
+    __slots__ = ("collection", "exchange", "form", "gateway", "given", "key", "merchant", "parts")
 
     def __init__(self, exchange: Exchange, gateway: Gateway, caller: Caller) -> None:
         self.exchange = exchange
@@ -58,6 +58,7 @@ class Call:
         self.collection = Collection(gateway.orders)
         self.parts = exchange.path.split("/")
         self.given: Given = {}
+        self.form: Once | None = None  # a page's form, which is sent once
 
     async def read(self) -> Given:
         """The body."""
@@ -70,7 +71,9 @@ class Call:
         return self.given
 
     def once(self) -> Once | None:
-        """The idempotency key, if the caller gave one."""
+        """The idempotency key, if the caller gave one; a form has its own."""
+        if self.form is not None:
+            return self.form
         try:
             return dialects.once(self.exchange, self.gateway.orders, self.given)
         except dialects.BadKeyError:

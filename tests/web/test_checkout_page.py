@@ -12,6 +12,7 @@ from tests.web.kinds import FORM, LOOK, everything
 from counterfoil.exchange import Reply
 from counterfoil.slip import page
 from counterfoil.slip.view import (
+    CARD,
     LAYOUTS,
     Detour,
     Field,
@@ -83,8 +84,8 @@ def test_the_inputs_are_those_of_the_wire_and_browsers_can_fill_them_in() -> Non
 def test_every_input_has_a_label_and_a_place_for_what_is_wrong() -> None:
     found = parsed(page.card_form(FORM))
     labelled = {each["for"] for each in found.all("label")}
-    assert labelled == {each.value for each in Field}
-    for each in Field:
+    assert labelled == {each.value for each in CARD}
+    for each in CARD:
         described = found.by_id(each.value)["aria-describedby"]
         assert described is not None
         for name in described.split():

@@ -57,23 +57,23 @@
     var dialog = document.createElement("dialog");
     dialog.className = "razorpay-container";
     dialog.setAttribute("aria-label", "Payment");
-    dialog.style.cssText = "position:fixed;inset:0;margin:auto;padding:0;border:0;overflow:hidden;" +
-      "width:min(30rem,100vw);height:min(48rem,100dvh);max-width:none;max-height:none;border-radius:18px;background:Canvas";
+    dialog.style.cssText = "position:fixed;inset:0;margin:auto;padding:0;border:0;border-radius:18px;overflow:hidden;" +
+      "width:min(30rem,100vw);height:min(50rem,100dvh);max-width:none;max-height:none;background:#0b4a3e";
     var close = document.createElement("button");
     close.type = "button";
     close.textContent = "\u00d7";
     close.setAttribute("aria-label", "Close");
-    close.style.cssText = "position:absolute;inset-block-start:.5rem;inset-inline-end:.5rem;width:2.75rem;height:2.75rem;" +
-      "font-size:1.5rem;line-height:1;border:0;border-radius:50%;background:#0b4a3e;color:#fff;cursor:pointer;z-index:1";
+    close.style.cssText = "display:block;margin-inline-start:auto;width:3rem;height:2.75rem;" +
+      "font-size:1.5rem;line-height:1;border:0;background:none;color:#fff;cursor:pointer";
     close.addEventListener("click", function () { self.dismiss(); });
     var frame = document.createElement("iframe");
     frame.name = "razorpay-" + Math.random().toString(36).slice(2);
     frame.className = "razorpay-checkout-frame";
     frame.title = "Payment";
     frame.allow = "payment";
-    frame.style.cssText = "display:block;width:100%;height:100%;border:0";
-    dialog.appendChild(frame);
+    frame.style.cssText = "display:block;width:100%;height:calc(100% - 2.75rem);border:0";
     dialog.appendChild(close);
+    dialog.appendChild(frame);
     dialog.addEventListener("cancel", function (event) {
       event.preventDefault();
       self.escaped();

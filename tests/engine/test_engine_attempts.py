@@ -9,15 +9,18 @@ from tests.engine.issuers import BASE, BROWSER, Secured, card, secured, state_of
 
 from counterfoil.connectors.sandbox.table import Authentication as How
 from counterfoil.core.bank import Choice
+from counterfoil.core.card import Cvv
 from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code
+from counterfoil.core.money import Money
 from counterfoil.core.order import Order, Outcome, Payment
 from counterfoil.core.rules import Bucket, Standing, position, standing
 from counterfoil.core.threeds import Browser, Demand, Form, Step
 from counterfoil.engine import authenticate
-from counterfoil.engine.authenticate import ChallengeAnswer, PayerAnswer, Start
+from counterfoil.engine.authenticate import ChallengeAnswer, PayerAnswer
 from counterfoil.engine.awaiting import asked, expire, form_of
 from counterfoil.engine.collect import Collection, Extras
+from counterfoil.engine.guide import Asking, attempted
 from counterfoil.engine.orders import Draft
 from counterfoil.engine.perform import Done
 
@@ -46,11 +49,11 @@ class Attempts:
         """One of its attempts as it stands."""
         return next(each for each in (await self.order()).payments if each.id == number)
 
-    async def add(self, how: How = How.CHALLENGE) -> int:
+    async def add(self, how: How = How.CHALLENGE, amount: Money = EUR) -> int:
         """An attempt with such a card; its number."""
         desk = self.desk.desk
         known, sealed = desk.orders.card(desk.merchant, card(how))
-        payment = Payment(id=desk.ids.next(), amount=EUR, terminal="TERM", card=known.card)
+        payment = Payment(id=desk.ids.next(), amount=amount, terminal="TERM", card=known.card)
         await self.collection.alter(
             desk.merchant,
             self.number,
@@ -59,14 +62,14 @@ class Attempts:
         )
         return payment.id
 
-    async def ask(self, payment: int, browser: Browser | None = None) -> Done:
-        """Have the issuer asked."""
-        desk, order = self.desk.desk, await self.order()
-        data = await self.collection.card(desk.merchant, await self.payment(payment))
-        assert data is not None
+    async def ask(
+        self, payment: int, browser: Browser | None = None, order: Order | None = None
+    ) -> Order:
+        """Have the issuer asked, about the order as it stands or as somebody has seen it."""
+        desk = self.desk.desk
         demand = replace(FIRST, browser=browser)
-        start = Start(demand=demand, data=data, payment=payment)
-        return await authenticate.begin(desk.engine, desk.merchant, order, start)
+        asking = Asking(payment=payment, demand=demand, cvv=Cvv("123"))
+        return await attempted(desk.engine, desk.merchant, order or await self.order(), asking)
 
     async def form(self, payment: int) -> Form:
         """What the browser has to submit for it."""
@@ -150,15 +153,17 @@ async def test_one_that_is_denied_fails_alone_and_another_may_pay() -> None:
     assert failed.step is Step.FAILED
     second = await attempts.add(How.FRICTIONLESS)
     paid = await attempts.ask(second, BROWSER)
-    assert standing(paid.order) is Standing.AUTHORIZED
-    assert form_of(paid.order) is None
+    assert standing(paid) is Standing.AUTHORIZED
+    assert form_of(paid) is None
+    (asked,) = attempts.desk.desk.host.instructions
+    assert asked.card is not None
+    assert asked.card.cvv is not None
 
 
 async def test_a_card_that_takes_no_part_changes_nothing() -> None:
     attempts, (first,) = await begun(How.NOT_ENROLLED)
     before = await attempts.order()
-    done = await attempts.ask(first, BROWSER)
-    assert (done.order, done.operation) == (before, None)
+    assert await attempts.ask(first, BROWSER) == before
     assert (await attempts.order()).version == before.version
     assert asked(before) is None
 
@@ -208,3 +213,32 @@ async def test_a_session_that_is_over_leaves_the_order_to_other_attempts() -> No
     second = await attempts.add()
     await attempts.ask(second)
     assert standing((await attempts.paid(second)).order) is Standing.AUTHORIZED
+
+
+async def test_an_issuer_is_asked_once_and_only_where_there_is_a_way_to_it() -> None:
+    attempts, (first,) = await begun(How.CHALLENGE)
+    before = await attempts.order()
+    assert await attempts.ask(first, BROWSER) == before
+    second = await attempts.add()
+    bare = await attempts.order()
+    asked = await attempts.ask(second)
+    assert await attempts.ask(second, BROWSER, bare) == asked  # two browsers at once
+    third = await attempts.add()
+    attempts.desk.desk.engine.authenticators.clear()
+    assert await attempts.ask(third) == await attempts.order()
+
+
+@pytest.mark.parametrize("how", [How.CHALLENGE, How.FRICTIONLESS])
+async def test_what_no_longer_fits_the_order_is_not_authorized_in_part(how: How) -> None:
+    attempts, _ = await begun()
+    small, whole = (
+        await attempts.add(amount=Money(minor=1, currency="EUR")),
+        await attempts.add(how),
+    )
+    await attempts.ask(small)
+    if how is How.CHALLENGE:
+        await attempts.ask(whole)
+    await attempts.paid(small)
+    late = attempts.paid(whole) if how is How.CHALLENGE else attempts.ask(whole, BROWSER)
+    assert (await refusal(late)).code is Code.EXCEEDS_ORDER
+    assert (await attempts.payment(whole)).log == ()

@@ -297,8 +297,13 @@ async def _act(
     done = renewed(order, payment)
     if not good:
         return await _refused(engine, merchant, (done, payment), start)
-    mark = start.once.key if start.once else None
-    command = Command(kind=Kind.AUTHORIZE, payment=payment.id, key=mark, charge_next=start.at_once)
+    command = Command(
+        kind=Kind.AUTHORIZE,
+        minor=payment.amount.minor,  # what the cardholder has agreed to, whatever is open now
+        payment=payment.id,
+        key=start.once.key if start.once else None,
+        charge_next=start.at_once,
+    )
 
     def choose(now: Order) -> Command:
         if now.version != order.version:

@@ -29,7 +29,10 @@ from counterfoil.web.html import HEADERS, UnreadableError, given, page, with_ord
 
 TITLE: Final = "Your payment"
 # Sent on like the first time: it is over, or another payment of the order was quicker.
-OVER: Final = {Code.ALREADY_COMPLETED, Code.SESSION_EXPIRED, Code.ALREADY_AUTHORIZED}
+OVER: Final = {
+    *(Code.ALREADY_COMPLETED, Code.SESSION_EXPIRED),
+    *(Code.ALREADY_AUTHORIZED, Code.EXCEEDS_ORDER),
+}
 Fields = dict[str, str]
 Handler = Callable[[Engine, Exchange], Awaitable[Reply]]
 

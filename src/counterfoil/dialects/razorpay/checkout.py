@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from counterfoil.core.declines import REASONS, Decline, Nature
+from counterfoil.core.errors import Refused
 from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Order
 from counterfoil.dialects.razorpay import facts, ids, paying, reading, render
@@ -91,7 +92,7 @@ async def chosen(gateway: Gateway, exchange: Exchange) -> Reply:
         meant = await paying.begin(call, _asked(visit, posted), _instrument(posted))
         cvv = posted.card.cvv if posted.card else None
         meant = await secured(call, meant, cvv, posted.browser)
-    except Failure:
+    except (Failure, Refused):
         return choice(visit, posted.typed, notice=page.FAILED)._replace(status=400)
     verb = "authenticate" if way == Method.CARD else "authorize"
     address = f"{paying.page_address(call, meant, verb)}&language={_look(visit).language}"

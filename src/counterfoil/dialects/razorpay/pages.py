@@ -9,13 +9,11 @@ import hmac
 import json
 from typing import Final
 
-from msgspec.structs import replace
-
 from counterfoil.core.card import Cvv
 from counterfoil.core.declines import Decline
-from counterfoil.core.errors import Code, Refused
+from counterfoil.core.errors import Refused
 from counterfoil.core.order import Kind, Outcome, Payment
-from counterfoil.core.threeds import Browser, Demand
+from counterfoil.core.threeds import Demand
 from counterfoil.dialects.razorpay import facts, ids, paying, reading
 from counterfoil.dialects.razorpay.auth import Caller
 from counterfoil.dialects.razorpay.call import Call, Meant, body_of, proof
@@ -23,10 +21,9 @@ from counterfoil.dialects.razorpay.errors import ALREADY_PAID, Failure, refused
 from counterfoil.dialects.razorpay.methods import Method, method_of
 from counterfoil.dialects.razorpay.passwords import success
 from counterfoil.dialects.razorpay.payments import declined
-from counterfoil.engine import authenticate
 from counterfoil.engine.awaiting import form_of
 from counterfoil.engine.gateway import Gateway
-from counterfoil.engine.guide import browser
+from counterfoil.engine.guide import Asking, attempted, browser
 from counterfoil.exchange import Exchange, Reply
 from counterfoil.slip import page
 from counterfoil.slip.view import Decision, Detour, Look, Message, News, Onward
@@ -35,7 +32,6 @@ from counterfoil.slip.words import chosen
 MERCHANT_BYTES: Final = 8
 SANDBOX: Final = "sandbox"  # the connector behind which no money moves
 BANKS: Final = frozenset({"bank", "issuer_bank", "issuer"})  # sources of a failure
-OVERTAKEN: Final = frozenset({Code.BUSY, Code.ALREADY_AUTHORIZED})
 
 
 async def create_redirect(call: Call) -> Reply:
@@ -102,39 +98,21 @@ async def secured(
 ) -> Meant:
     """The payment once its issuer was asked, where it is a card that takes part in 3-D Secure.
 
-    `told` is how the browser describes itself; without that it is version 1. What was asked already
-    is not asked again.
+    `told` is how the browser describes itself; without that it is version 1.
     """
-    engine, payment = call.gateway.orders.engine, meant.payment
-    connector = call.merchant.terminal(payment.terminal).connector
-    card = method_of(payment) is Method.CARD and connector in engine.authenticators
-    if not card or _known(payment) or payment.log:
-        return meant
-    data = await call.collection.card(call.merchant, payment)
-    assert data is not None  # it was stored with the payment
-    start = authenticate.Start(
-        demand=_demand(call, meant, browser(told) or facts.of_payment(payment).browser),
-        data=replace(data, cvv=cvv),
-        at_once=paying.automatic(call.merchant, meant, call.now),
-        payment=payment.id,
-    )
-    try:
-        await authenticate.begin(engine, call.merchant, meant.order, start)
-    except Refused as refusal:
-        if refusal.code not in OVERTAKEN:
-            raise
-    return await call.payment(meant.id)
-
-
-def _demand(call: Call, meant: Meant, known: Browser | None) -> Demand:
-    return Demand(
+    payment = meant.payment
+    demand = Demand(
         reason="settings",
         base=call.gateway.checkout or call.base,
-        browser=known,
+        browser=browser(told) or facts.of_payment(payment).browser,
         return_url=paying.page_address(call, meant, "authenticate"),
         guided=True,
         attempt=True,
     )
+    at_once = paying.automatic(call.merchant, meant, call.now)
+    asking = Asking(payment=payment.id, demand=demand, cvv=cvv, at_once=at_once)
+    engine = call.gateway.orders.engine
+    return Meant(await attempted(engine, call.merchant, meant.order, asking), meant.number)
 
 
 async def _asked(call: Call, meant: Meant) -> Reply:

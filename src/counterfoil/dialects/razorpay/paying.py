@@ -7,7 +7,7 @@ request goes out at once and is answered later. An attempt nobody finishes ends 
 import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from msgspec.structs import replace
 
@@ -34,7 +34,7 @@ from counterfoil.dialects.razorpay.reading import Given
 from counterfoil.engine.collect import Extras
 from counterfoil.engine.guide import browser
 from counterfoil.engine.orders import Draft, NewCard
-from counterfoil.exchange import Reply
+from counterfoil.exchange import Reply, is_web_address
 
 METHODS: Final[Mapping[str, Method]] = {
     each.value: each for each in Method if each is not Method.LATER
@@ -283,18 +283,9 @@ def _browser(given: Given) -> Browser | None:
 def checked_address(given: Given, name: str) -> str | None:
     """An address of the shop; raises `Failure` where it is none."""
     address = reading.text(given, name, 2048)
-    if address is not None and not is_web(address):
+    if address is not None and not is_web_address(address):
         raise Failure(f"The {name.replace('_', ' ')} must be a valid URL.", name)
     return address
-
-
-def is_web(address: str) -> bool:
-    """Whether it is an absolute http or https address."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return False
-    return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 def instrument(given: Given, call: Call) -> Instrument:

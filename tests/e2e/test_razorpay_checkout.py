@@ -239,3 +239,26 @@ def test_a_server_sends_its_payer_to_the_bank_and_gets_the_form(
     page.get_by_role("heading", name="Thank you").wait_for()
     assert shop.posted[0]["razorpay_payment_id"] == begun["razorpay_payment_id"]
     page.close()
+
+
+def test_a_window_that_the_shop_opened_tells_it(
+    server: Server, shop: Shop, browser: Browser
+) -> None:
+    order = ask(server, "POST", "/v1/orders", {"amount": 50000, "currency": "INR"})["id"]
+    card = {"number": CHALLENGED, "name": "G", "expiry_month": 12, "expiry_year": 39, "cvv": 123}
+    begun = ask(server, "POST", "/v1/payments/create/json", {
+        "amount": 50000, "currency": "INR", "order_id": order, "method": "card", "card": card,
+        "email": "a@example.com", "contact": "9999999988",
+    })  # fmt: skip
+    shop.page = f"""<title>Shop</title>
+    <button onclick="open('{begun["next"][0]["url"]}')">Buy</button>
+    <script>window.told = []; addEventListener("message", (e) => told.push(e.data));</script>"""
+    page = browser.new_page()
+    page.goto(shop.base)
+    with page.expect_popup() as popup:
+        page.get_by_role("button", name="Buy").click()
+    popup.value.get_by_role("button", name="Approve").click()
+    (message,) = told(page, 1)
+    assert message["counterfoil"]["razorpay_payment_id"] == begun["razorpay_payment_id"]
+    assert message["counterfoil"]["razorpay_order_id"] == order
+    page.context.close()

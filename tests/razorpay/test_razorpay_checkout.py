@@ -335,6 +335,17 @@ async def test_behind_a_real_acquirer_no_test_bank_decides(
     assert ("razorpay_signature" in told) is (reason is None)
 
 
+async def test_behind_a_real_acquirer_nobody_is_asked_for_a_password() -> None:
+    shop = await open_shop()
+    await other(shop)
+    begun = await shop.begin(await shop.order(), "card")
+    assert [each["action"] for each in begun["next"]] == ["redirect"]
+    path = f"/v1/payments/{begun['razorpay_payment_id']}/otp"
+    for call, body in (("_generate", {}), ("/submit", {"otp": "1234"})):
+        error = await shop.no("POST", path + call, body)
+        assert error["description"] == "The payment is not waiting for an OTP."
+
+
 async def test_the_page_may_be_used_where_servers_may_not_pay() -> None:
     shop = await open_shop()
     order = await shop.order()

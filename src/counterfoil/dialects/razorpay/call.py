@@ -23,6 +23,7 @@ from counterfoil.engine.perform import Choose, Done, Once
 from counterfoil.exchange import BODY_MAX, CutShortError, Exchange, Reply, TooLargeError
 
 BAD_KEY: Final = "The Idempotency-Key must have 1 to 255 printable characters."
+SANDBOX: Final = "sandbox"  # the connector behind which no money moves
 SIGNED_BYTES: Final = 16
 FIRST: Final = 3  # the place of the first id in /v1/orders/{id}/...
 SECOND: Final = 5
@@ -88,6 +89,10 @@ class Call:
     def now(self) -> int:
         """The clock's time."""
         return self.gateway.clock.now()
+
+    def tested(self, payment: Payment) -> bool:
+        """Whether a test bank may ask, and no money moves."""
+        return self.merchant.terminal(payment.terminal).connector == SANDBOX
 
     async def order(self, text: str | None = None) -> Order:
         """The order of that id (default: the path's); raises `Failure`."""

@@ -18,10 +18,10 @@ from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Order
 from counterfoil.dialects.razorpay import facts, ids, paying, reading, render
 from counterfoil.dialects.razorpay.auth import caller
-from counterfoil.dialects.razorpay.call import Call, body_of
+from counterfoil.dialects.razorpay.call import SANDBOX, Call, body_of
 from counterfoil.dialects.razorpay.errors import ALREADY_PAID, PAID, Failure
 from counterfoil.dialects.razorpay.methods import Method
-from counterfoil.dialects.razorpay.pages import SANDBOX, secured
+from counterfoil.dialects.razorpay.pages import secured
 from counterfoil.dialects.razorpay.paying import Instrument
 from counterfoil.dialects.razorpay.reading import Given
 from counterfoil.dialects.razorpay.small import BANKS, WALLETS

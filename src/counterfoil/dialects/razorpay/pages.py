@@ -30,7 +30,6 @@ from counterfoil.slip.view import Decision, Detour, Look, Message, News, Onward
 from counterfoil.slip.words import chosen
 
 MERCHANT_BYTES: Final = 8
-SANDBOX: Final = "sandbox"  # the connector behind which no money moves
 BANKS: Final = frozenset({"bank", "issuer_bank", "issuer"})  # sources of a failure
 
 
@@ -58,7 +57,7 @@ async def decide(gateway: Gateway, exchange: Exchange) -> Reply:
     call, meant = await _payer(gateway, exchange, exchange.query.get("t", ""))
     try:
         meant = await secured(call, meant)
-        if not _open(meant) or _known(meant.payment) or not _tested(call, meant.payment):
+        if not _open(meant) or _known(meant.payment) or not call.tested(meant.payment):
             return await step(call, meant)
         await _decided(call, meant, agreed=reading.text(given, "outcome") == "success")
     except Failure as failure:
@@ -77,7 +76,7 @@ async def step(call: Call, meant: Meant) -> Reply:
         meant = await secured(call, meant)
         if _known(meant.payment):
             return await _asked(call, meant)
-        if not _tested(call, meant.payment):
+        if not call.tested(meant.payment):
             agreed = call.merchant.unproved or not call.merchant.secure3d
             await _decided(call, meant, agreed=agreed)
             return await over(call, await call.payment(meant.id))
@@ -151,11 +150,6 @@ def _known(payment: Payment) -> bool:
     return payment.authentication is not None
 
 
-def _tested(call: Call, payment: Payment) -> bool:
-    """Whether a test bank may ask in the issuer's stead."""
-    return call.merchant.terminal(payment.terminal).connector == SANDBOX
-
-
 async def _decided(call: Call, meant: Meant, *, agreed: bool) -> None:
     payment, kept = meant.payment, facts.of_order(meant.order)
     other = method_of(payment) is Method.BANK and kept.ifsc and payment.account != kept.ifsc[:4]
@@ -166,7 +160,7 @@ async def _decided(call: Call, meant: Meant, *, agreed: bool) -> None:
         await orders.follow_up(call.merchant, meant.order.id, command)
     elif not payment.log:
         why = Decline.NO_CHECKING_ACCOUNT if agreed else Decline.REENTER_TRANSACTION
-        if method_of(payment) is Method.CARD and not _tested(call, payment):
+        if method_of(payment) is Method.CARD and not call.tested(payment):
             why = Decline.CARD_AUTHENTICATION_FAILED
         await call.collection.fail(call.merchant, meant.order.id, payment.id, why)
 
@@ -229,7 +223,7 @@ def look(call: Call, meant: Meant) -> Look:
         amount=meant.payment.amount,
         description=kept.description or meant.order.description,
         order=ids.written("order_", meant.order.id),
-        test=_tested(call, meant.payment),
+        test=call.tested(meant.payment),
     )
 
 

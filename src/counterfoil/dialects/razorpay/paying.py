@@ -354,10 +354,10 @@ def following(call: Call, meant: Meant) -> dict[str, object]:
     payment, address = meant.payment, f"{call.base}/v1/payments/{meant.id}"
     match method_of(payment):
         case Method.CARD:
-            steps = [
-                {"action": "redirect", "url": page_address(call, meant, "authenticate")},
-                {"action": "otp_generate", "url": f"{address}/otp_generate?key_id={call.key}"},
-            ]
+            steps = [{"action": "redirect", "url": page_address(call, meant, "authenticate")}]
+            if call.tested(payment):
+                url = f"{address}/otp_generate?key_id={call.key}"
+                steps.append({"action": "otp_generate", "url": url})
         case Method.UPI:
             steps = [{"action": "poll", "url": address}]
             if facts.of_payment(payment).flow == "intent":

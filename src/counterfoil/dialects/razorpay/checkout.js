@@ -58,7 +58,7 @@
     dialog.className = "razorpay-container";
     dialog.setAttribute("aria-label", "Payment");
     dialog.style.cssText = "position:fixed;inset:0;margin:auto;padding:0;border:0;border-radius:18px;overflow:hidden;" +
-      "width:min(30rem,100vw);height:min(50rem,100dvh);max-width:none;max-height:none;background:#0b4a3e";
+      "width:min(30rem,100vw);height:min(50rem,100dvh);max-width:none;max-height:none;background:#0b4a3e;box-shadow:0 0 0 100vmax rgba(0,0,0,.55)";
     var close = document.createElement("button");
     close.type = "button";
     close.textContent = "\u00d7";

@@ -1,7 +1,9 @@
 """3-D Secure in a browser: forms are followed from the shop to the bank and back."""
 
+import html
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from httpx2 import Response
@@ -10,6 +12,7 @@ from tests.web.asking import ASKED, CHALLENGED, FRICTIONLESS, METHOD, RETURN, Sh
 from tests.web.browser import Form, Page, submit
 
 from counterfoil.connectors.sandbox.table import Authentication, card_authenticated
+from counterfoil.slip.words import LANGUAGES, words
 from counterfoil.testing import FakeClock
 from counterfoil.web.bank.pages import STYLE
 from counterfoil.web.html import SCRIPT, with_order
@@ -187,9 +190,31 @@ async def test_forged_and_foreign_answers_leave_the_order_waiting(shop: Place) -
     ):
         answer = await here.client.post(mine.action, data=wrong)
         assert answer.status_code == 422, wrong
+        assert "Nothing was charged." in answer.text
         assert await here.status(order) == "prepared"
     assert (await submit(here.client, mine)).status_code == 200
     assert await here.status(order) == "authorized"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_an_unusable_answer_is_told_like_anything_else(shop: Place, language: str) -> None:
+    here, _ = shop
+    here.client.headers["Accept-Language"] = language
+    _, form = await here.held(ASKED, return_url=RETURN)
+    brought = Page(await submit(here.client, form)).forms["approve"]
+    for body, back in ((dict(brought.fields) | {"PaRes": ""}, 1), ("a=b&" * 60, 0)):
+        encoded = body if isinstance(body, str) else urlencode(body)
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = await here.client.post(brought.action, content=encoded, headers=kind)
+        assert answer.status_code == 422
+        spoken = words(language)
+        assert spoken.say("Your bank's answer cannot be used") in html.unescape(answer.text)
+        assert f'<html lang="{language}" dir="{spoken.direction}"' in answer.text
+        assert answer.headers["content-language"] == language
+        assert answer.headers["cache-control"] == "no-store"
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert "x-frame-options" not in answer.headers  # shops show the bank in a frame
+        assert answer.text.count(html.escape(RETURN)) == back
 
 
 async def test_a_cres_before_any_result_finishes_nothing(shop: Place) -> None:

@@ -75,15 +75,6 @@ def form(name: str, url: str, fields: Iterable[tuple[str, str]], button: str) ->
     )
 
 
-def is_web_address(text: str) -> bool:
-    """Whether a browser may be sent there: an absolute http or https address."""
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname)
-    except ValueError:
-        return False
-
-
 def with_order(url: str, order: int) -> str:
     """A shop's address with `order_id` added to its query, fit for a header.
 

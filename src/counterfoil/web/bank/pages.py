@@ -9,7 +9,7 @@ from typing import Final
 
 from counterfoil.core.bank import BadQuestionError, Bank, Choice, Question
 from counterfoil.core.money import digits, major
-from counterfoil.exchange import Exchange, NoRouteError, Reply, Routes
+from counterfoil.exchange import Exchange, NoRouteError, Reply, Routes, is_web_address
 from counterfoil.exchange import Handler as Serve
 from counterfoil.web.html import (
     HEADERS,
@@ -18,7 +18,6 @@ from counterfoil.web.html import (
     UnreadableError,
     form,
     given,
-    is_web_address,
     page,
     paragraph,
 )

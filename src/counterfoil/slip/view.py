@@ -13,13 +13,19 @@ LAYOUTS: Final = ("stub", "column", "bare")  # by the number an order's `templat
 
 
 class Field(StrEnum):
-    """The inputs of the card form, by their names in the request."""
+    """The inputs of forms, by their names in the request; the first five are a card's."""
 
     PAN = "pan"
     HOLDER = "holder"
     MONTH = "expiration_month"
     YEAR = "expiration_year"
     CVV = "cvv"
+    VPA = "vpa"
+    EMAIL = "email"
+    CONTACT = "contact"
+
+
+CARD: Final = (Field.PAN, Field.HOLDER, Field.MONTH, Field.YEAR, Field.CVV)
 
 
 class Look(Record):
@@ -54,6 +60,12 @@ class Typed(Record):
     holder: str = ""
     month: str = ""
     year: str = ""
+    way: str = ""
+    bank: str = ""
+    purse: str = ""
+    vpa: str = ""
+    email: str = ""
+    contact: str = ""
 
 
 class CardForm(Record):
@@ -85,6 +97,24 @@ class CardForm(Record):
         return next((each for each in Field if each in wrong), None) is field
 
 
+class Choice(CardForm, kw_only=True):
+    """The page on which a payer chooses a way to pay; `ways` are the wire's words for them.
+
+    Its form goes to `action`, with the fields in `kept`; so does, to `again`, the choice of another
+    language. `banks` and `purses` (wallets) are
+    codes and names. `cancel` is where a payer
+    goes who does not want to pay.
+    """
+
+    action: str
+    again: str
+    kept: tuple[tuple[str, str], ...] = ()
+    ways: tuple[str, ...]
+    banks: tuple[tuple[str, str], ...] = ()
+    purses: tuple[tuple[str, str], ...] = ()
+    cancel: str | None = None
+
+
 class News(StrEnum):
     """What a page without a form tells."""
 
@@ -96,15 +126,41 @@ class News(StrEnum):
     EXPIRED = "expired"
     MISSING = "missing"
     OUTDATED = "outdated"
+    UNUSABLE = "unusable"
     TROUBLE = "trouble"
 
 
+class Onward(Record):
+    """A form of hidden fields that is posted to a shop."""
+
+    action: str
+    fields: tuple[tuple[str, str], ...]
+
+
 class Message(Record):
-    """A page that tells something; `back` is where the customer may go from there."""
+    """A page that tells something; `back` is where the customer may go from there.
+
+    `onward`: it takes the outcome to the shop by itself. `outcome` is JSON for the page around the
+    frame, or the one that opened this. `detail` is for the shop's engineer, in English.
+    """
 
     look: Look
     news: News
     back: str | None = None
+    onward: Onward | None = None
+    outcome: str | None = None
+    detail: str | None = None
+
+
+class Decision(Record):
+    """The test bank's page for what is no card: the payer says how it ends.
+
+    `account` is what is paid with.
+    """
+
+    look: Look
+    action: str
+    account: str
 
 
 class Detour(Record):

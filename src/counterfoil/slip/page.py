@@ -14,9 +14,19 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from counterfoil.core.card import RANGES
+from counterfoil.core.declines import Decline
 from counterfoil.exchange import Reply
-from counterfoil.web.checkout.view import CardForm, Detour, Field, Look, Message, News
-from counterfoil.web.checkout.words import LANGUAGES, mark, words
+from counterfoil.slip.view import (
+    CardForm,
+    Choice,
+    Decision,
+    Detour,
+    Field,
+    Look,
+    Message,
+    News,
+)
+from counterfoil.slip.words import LANGUAGES, mark, words
 
 FOLDER: Final = Path(__file__).parent
 HTML: Final = "text/html; charset=utf-8"
@@ -103,6 +113,12 @@ TELLINGS: Final[Mapping[News, Telling]] = {
         mark("This form is out of date"),
         mark("Nothing was paid with it. Open the payment page again."),
     ),
+    News.UNUSABLE: Telling(
+        422,
+        "no",
+        mark("Your bank's answer cannot be used"),
+        mark("Nothing was charged. Go back to the shop and try again."),
+    ),
     News.TROUBLE: Telling(
         503,
         "no",
@@ -130,6 +146,25 @@ def _static() -> dict[str, Static]:
     return found
 
 
+# What may be typed of a payer, for Python and for a browser alike.
+PATTERNS: Final[Mapping[Field, str]] = {
+    Field.VPA: r"[\w.\-]{1,250}@[\w.\-]{1,64}",
+    Field.EMAIL: r"(?=.{3,40}$)[^@\s]+@[^@\s]+",
+    Field.CONTACT: r"\+?(?:[ \-]?[0-9]){7,14}",
+}
+WAYS: Final[Mapping[str, str]] = {
+    "card": mark("Card"),
+    "upi": "UPI",
+    "netbanking": mark("Net banking"),
+    "wallet": mark("Digital wallet"),
+}
+# Of what went wrong a customer is told only what they can mend.
+NOTICES: Final = {
+    Decline.INSUFFICIENT_FUNDS: mark("The card does not hold enough money. Try another card."),
+    Decline.EXPIRED_CARD: mark("The card has expired. Try another card."),
+}
+DECLINED: Final = mark("Your bank declined the payment. Try again, or use another card.")
+FAILED: Final = mark("The payment could not be made. No money was taken. Try again.")
 FILES: Final = _static()
 _by_path: Final = {file.path: file for file in FILES.values()}
 _environment: Final = Environment(
@@ -146,6 +181,8 @@ _environment.globals |= {
     "Field": Field,
     "brands": BRANDS,
     "shown": SHOWN,
+    "ways": WAYS,
+    "patterns": PATTERNS,
     "ranges": " ".join(f"{first}-{last}:{brand}" for first, last, brand in RANGES),
 }
 
@@ -165,15 +202,38 @@ def card_form(view: CardForm) -> Reply:
     return _page("pay.html", view.look, status=status, view=view, texts=_texts(view))
 
 
+def choice(view: Choice) -> Reply:
+    """The page that asks how a payer wants to pay; 422 as the other."""
+    status = 422 if view.flaws else 200
+    texts = _texts(view)
+    return _page("choice.html", view.look, status=status, to=view.action, view=view, texts=texts)
+
+
+def decision(view: Decision) -> Reply:
+    """The test bank's page."""
+    return _page("bank.html", view.look, to=view.action, view=view)
+
+
 def message(view: Message) -> Reply:
     """A page that tells something."""
     telling = TELLINGS[view.news]
-    return _page("message.html", view.look, status=telling.status, view=view, telling=telling)
+    to = view.onward.action if view.onward else None
+    return _page(
+        "message.html", view.look, status=telling.status, to=to, view=view, telling=telling
+    )
 
 
 def detour(view: Detour) -> Reply:
     """A page that sends the browser on with a form, by itself where scripts run."""
     return _page("detour.html", view.look, to=view.action, view=view)
+
+
+def framed(reply: Reply) -> Reply:
+    """The page, fit for a frame or window of a shop's: nothing is at stake that it could press."""
+    lonely = {"X-Frame-Options", "Cross-Origin-Opener-Policy"}
+    headers = {name: text for name, text in reply.headers.items() if name not in lonely}
+    policy = headers["Content-Security-Policy"].replace(" frame-ancestors 'none';", "")
+    return reply._replace(headers={**headers, "Content-Security-Policy": policy})
 
 
 def _page(
@@ -213,6 +273,9 @@ FLAWS: Final[Mapping[str, str]] = {
     "year": mark("Enter the year as two or four digits."),
     "expired": mark("This card has expired."),
     "cvv": mark("Enter the security code, 3 or 4 digits."),
+    "vpa": mark("Enter your UPI address, such as name@bank."),
+    "email": mark("Enter your email address."),
+    "contact": mark("Enter your phone number, 7 to 14 digits."),
     "paying": mark("Paying…"),
 }
 

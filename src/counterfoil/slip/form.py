@@ -15,8 +15,8 @@ from counterfoil.core.merchant import Merchant
 from counterfoil.core.record import Record
 from counterfoil.engine.orders import NewCard
 from counterfoil.exchange import Exchange
-from counterfoil.web.checkout.page import FLAWS
-from counterfoil.web.checkout.view import Field, Flaw, Typed
+from counterfoil.slip.page import FLAWS, PATTERNS
+from counterfoil.slip.view import Field, Flaw, Typed
 
 FIELDS_MAX: Final = 50
 TEXT_MAX: Final = 200  # characters of any one field that are looked at
@@ -54,10 +54,15 @@ class Posted(Record):
 async def posted(exchange: Exchange, merchant: Merchant, today: datetime) -> Posted:
     """The form in a request; raises `TooLargeError`, `CutShortError`, `ValueError` for no form."""
     text = (await exchange.body()).decode("utf-8", "replace")
-    given = {
-        name: value.strip()[:TEXT_MAX]
-        for name, value in parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX)
-    }
+    pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX)
+    return read(dict(pairs), exchange, merchant, today)
+
+
+def read(
+    sent: Mapping[str, str], exchange: Exchange, merchant: Merchant, today: datetime
+) -> Posted:
+    """A form by its fields."""
+    given = {name: value.strip()[:TEXT_MAX] for name, value in sent.items()}
     flaws: dict[Field, str] = {}
     month, year = _expiry(given, flaws, today)
     pan, cvv = _pan(given, flaws), _cvv(given, flaws, required=merchant.cvv_required)
@@ -73,11 +78,29 @@ async def posted(exchange: Exchange, merchant: Merchant, today: datetime) -> Pos
             holder=given.get(Field.HOLDER, ""),
             month=given.get(Field.MONTH, "")[:2],
             year=given.get(Field.YEAR, "")[:4],
+            way=given.get("method", ""),
+            bank=given.get("bank", ""),
+            purse=given.get("purse", ""),
+            vpa=given.get(Field.VPA, ""),
+            email=given.get(Field.EMAIL, ""),
+            contact=given.get(Field.CONTACT, "").replace(" ", "").replace("-", ""),
         ),
         card=card,
         flaws=() if wallet else tuple(Flaw(field=field, message=flaws[field]) for field in flaws),
         wallet=wallet,
         browser=_browser(exchange, given),
+    )
+
+
+def payer_flaws(typed: Typed, *, vpa: bool) -> tuple[Flaw, ...]:
+    """What is wrong with what was typed of a payer; `vpa`: an UPI address is wanted too."""
+    asked = {Field.EMAIL: typed.email, Field.CONTACT: typed.contact}
+    if vpa:
+        asked = {Field.VPA: typed.vpa, **asked}
+    return tuple(
+        Flaw(field=field, message=FLAWS[field.value])
+        for field, text in asked.items()
+        if re.fullmatch(PATTERNS[field], text, re.ASCII) is None
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from counterfoil.bench.fill import AGE_US, Maker, fill, fill_file
+from counterfoil.bench.fill import AGE_US, Maker, fill, fill_database
 from counterfoil.core.card import Brand
 from counterfoil.core.merchant import Credential
 from counterfoil.core.order import Order, instant_of
@@ -87,5 +87,5 @@ def test_a_file_is_filled_for_the_demo_merchant(tmp_path: Path) -> None:
         return len(found)
 
     asyncio.run(seed())
-    assert len(asyncio.run(fill_file(path, 40, Console(quiet=True)))) == 40
+    assert len(asyncio.run(fill_database(f"sqlite:///{path}", 40, Console(quiet=True)))) == 40
     assert asyncio.run(read()) == 40

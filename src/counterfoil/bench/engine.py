@@ -78,7 +78,7 @@ def rate(url: str, folder: Path, seconds: int) -> int:
     """Authorizations in a second on the database of that address; its schema is made."""
 
     async def run() -> int:
-        store = await open_store(Settings(database=url), create=True)
+        store = await open_store(Settings(database=url), create=True, serving=True)
         try:
             orders = desk(store, folder)
             await _load(orders, WARM_S)

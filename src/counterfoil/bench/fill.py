@@ -7,7 +7,6 @@ in one commit, its operations born and closed together. The same seed gives the 
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from random import Random
 from typing import Final
 
@@ -16,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from counterfoil.bench import people
 from counterfoil.bench.calls import LOGIN
+from counterfoil.config import Settings
 from counterfoil.core.answers import Approved, Declined, Verdict
 from counterfoil.core.card import SealedCard
 from counterfoil.core.change import Change, change
@@ -27,6 +27,7 @@ from counterfoil.core.ports import Committed, Store
 from counterfoil.core.pricing import Terms
 from counterfoil.core.record import Record
 from counterfoil.core.rules import Command, begin, finish
+from counterfoil.database import open_store
 
 IN_FLIGHT: Final = 512
 HOUR_US: Final = 3_600_000_000
@@ -160,11 +161,9 @@ async def fill(
     return sample[:SAMPLE]
 
 
-async def fill_file(path: Path, count: int, console: Console) -> list[str]:
-    """Fill the seeded embedded database in that file, with a progress bar on a terminal."""
-    from counterfoil.store.sqlite import open_store  # noqa: PLC0415 (only this needs it)
-
-    store = await open_store(path)
+async def fill_database(url: str, count: int, console: Console) -> list[str]:
+    """Fill the seeded database of that address, with a progress bar on a terminal."""
+    store = await open_store(Settings(database=url), create=False, serving=True)
     try:
         credential = await store.credential("bizon", LOGIN)
         assert credential is not None, "the database holds no demo merchant"

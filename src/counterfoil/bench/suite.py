@@ -21,9 +21,9 @@ from rich.console import Console
 from counterfoil.bench import figures, report, wire
 from counterfoil.bench.callbacks import Fan, drain, fan_rate, listen_to, receive_command
 from counterfoil.bench.calls import AUTHORIZE, CALLS, FILTER, GET, Call
-from counterfoil.bench.cluster import free_port
+from counterfoil.bench.cluster import Cluster, free_port
 from counterfoil.bench.figures import GOAL_CONNECTIONS, Fanned, Findings, Resident, Row
-from counterfoil.bench.fill import fill_file
+from counterfoil.bench.fill import fill_database
 from counterfoil.bench.load import LoadError, find_tool
 from counterfoil.bench.server import (
     Server,
@@ -44,6 +44,7 @@ SCALE_CALLS: Final = (GET, FILTER, AUTHORIZE)  # what adds orders comes last
 class Options(Record):
     """What to measure. Without `memory`, `scale`, `callbacks` and `postgres` it is the table.
 
+    With `postgres` the `scale` is that of databases there.
     `calls` are names, none is all; `few` are the stored orders that `scale` is compared with; `fan`
     says how many callbacks go to how many addresses.
     """
@@ -114,7 +115,7 @@ class Bench:
             found = self._scale(found)
         if self._options.callbacks:
             found = self._callbacks(found)
-        if options.postgres:
+        if options.postgres and not options.scale:
             found = self._postgres(found)
         return found
 
@@ -179,9 +180,14 @@ class Bench:
 
     def _scale(self, found: Findings) -> Findings:
         orders = self._options.scale
-        filled = [self._filled("few", self._options.few), self._filled("many", orders)]
         with contextlib.ExitStack() as stack:
-            few, many = (self._knowing(stack, name, ids) for name, ids in filled)
+            cluster = None
+            if self._options.postgres:
+                cluster = stack.enter_context(Cluster(within=self._folder.parent))
+            few, many = (
+                self._filled(stack, name, count, cluster)
+                for name, count in (("few", self._options.few), ("many", orders))
+            )
             rows = tuple(
                 self._row(call, GOAL_CONNECTIONS, (many, few), (0, 0)) for call in SCALE_CALLS
             )
@@ -224,14 +230,15 @@ class Bench:
                 told.append(loud.measure(AUTHORIZE, GOAL_CONNECTIONS, self._options.seconds))
         return figures.row(AUTHORIZE, GOAL_CONNECTIONS, told, untold)
 
-    def _filled(self, name: str, count: int) -> tuple[str, list[str]]:
-        """A seeded database with so many orders, and ids of some; the server seeds it."""
-        with self._product(name):
+    def _filled(
+        self, stack: contextlib.ExitStack, name: str, count: int, cluster: Cluster | None
+    ) -> Target:
+        """A server of a database with so many orders; it seeds the database before."""
+        url = cluster.make(name) if cluster else f"sqlite:///{self._database(name)}"
+        with self._serving(name, url):
             pass
-        return name, asyncio.run(fill_file(self._database(name), count, self._console))
-
-    def _knowing(self, stack: contextlib.ExitStack, name: str, ids: list[str]) -> Target:
-        target = self._target(stack, self._product(name))
+        ids = asyncio.run(fill_database(url, count, self._console))
+        target = self._target(stack, self._serving(name, url))
         target.know(ids)
         return target
 
@@ -239,9 +246,12 @@ class Bench:
         return Target(stack.enter_context(server), self._tool, self._folder)
 
     def _product(self, name: str) -> Server:
-        database = f"sqlite:///{self._database(name)}"
+        return self._serving(name, f"sqlite:///{self._database(name)}")
+
+    def _serving(self, name: str, database: str) -> Server:
         command = serve_command(self._options.command, free_port(), database)
-        return Server(command, name, self._folder)
+        beside = {} if database.startswith("sqlite:") else {"folder": str(self._folder)}
+        return Server(command, name, self._folder, **beside)
 
     def _floor(self, answers: dict[str, int]) -> Server:
         command = floor_command(free_port(), self._folder / "floor.db", answers)

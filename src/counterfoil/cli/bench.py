@@ -46,7 +46,7 @@ def bench(  # noqa: PLR0913 (each is a documented option)
     memory
         Measure resident memory over 200,000 orders instead.
     scale
-        Compare rates with so many orders stored with those at 10,000 instead.
+        Compare rates with so many orders stored, there with --postgres, with those at 10,000.
     callbacks
         Measure what hanging addresses cost the others, and callbacks the payments, instead.
     postgres

@@ -275,3 +275,12 @@ async def test_what_waits_is_counted(store: Store, till: Till) -> None:
     }
     assert (await store.backlog(2, 100))[Backlog.TIMERS] == Queue(waiting=1, since=1)
     assert await store.backlog(3, 100) == nothing
+
+
+async def test_of_many_merchants_at_once_each_has_its_own_endpoints(store: Store) -> None:
+    for merchant in (1, 3):
+        for number in (6, 5):
+            await store.save_endpoint(endpoint(number, merchant=merchant))
+    found = await asyncio.gather(*(store.endpoints(merchant) for merchant in (1, 2, 3, 1)))
+    first, third = ([endpoint(number, merchant=each) for number in (5, 6)] for each in (1, 3))
+    assert [list(each) for each in found] == [first, [], third, first]

@@ -34,11 +34,13 @@ class Audience:
     async def lanes(self) -> list[tuple[int, int]]:
         """Every lane there is, by merchant: its own, and one for each endpoint."""
         found: list[tuple[int, int]] = []
-        for count, merchant in enumerate(await self._store.merchants(), start=1):
-            found.append((merchant.id, 0))
-            found += [(merchant.id, endpoint.id) for endpoint in await self.of(merchant.id)]
-            if count % PORTION == 0:
-                await asyncio.sleep(0)  # payments go in between
+        merchants = [each.id for each in await self._store.merchants()]
+        for start in range(0, len(merchants), PORTION):
+            portion = merchants[start : start + PORTION]
+            told = await asyncio.gather(*map(self.of, portion))  # payments go in between
+            for merchant, endpoints in zip(portion, told, strict=True):
+                found.append((merchant, 0))
+                found += [(merchant, endpoint.id) for endpoint in endpoints]
         return found
 
     def forget(self, merchant: int) -> None:

@@ -13,7 +13,6 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
-    exists,
     false,
     func,
     insert,
@@ -116,18 +115,6 @@ def any_due() -> Query:
             timers.c.held_until <= bindparam("now", type_=BigInteger),
         )
         .limit(bindparam("limit"))
-    )
-
-
-def due(merchant: ColumnElement[int], lane: ColumnElement[int]) -> ColumnElement[bool]:
-    """The condition that a lane has a timer that is due and held by nobody."""
-    timers = t.timers
-    return exists().where(
-        timers.c.merchant_id == merchant,
-        timers.c.lane == lane,
-        timers.c.parked == false(),
-        timers.c.due <= bindparam("now", type_=BigInteger),
-        timers.c.held_until <= bindparam("now", type_=BigInteger),
     )
 
 

@@ -22,8 +22,11 @@ from sqlalchemy import (
     bindparam,
     cast,
     column,
+    false,
     func,
+    literal_column,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import asyncpg, insert
@@ -146,10 +149,27 @@ def endpoint_held() -> Query:
 
 
 @cache
+def endpoints_of() -> Query:
+    """The endpoints of those merchants, oldest first; as a part of one column, `merchants`."""
+    e = t.endpoints
+    v = _rows("merchants", {"merchant_id": BigInteger()})
+    whose = select(*e.c).join_from(v, e, e.c.merchant_id == v.c.merchant_id)
+    return text(whose.order_by(e.c.id))
+
+
+@cache
 def lanes_due() -> Query:
-    """Which of those lanes have a timer that is due; as a part of two columns, `lanes`."""
+    """Which of those lanes have a timer that is due; as a part of two columns, `lanes`.
+
+    Each is looked for by itself (LATERAL, LIMIT): else the planner may read all timers there are.
+    """
     v = _rows("lanes", {"merchant_id": BigInteger(), "lane": BigInteger()})
-    return text(select(v.c.merchant_id, v.c.lane).where(agenda.due(v.c.merchant_id, v.c.lane)))
+    timers = t.timers.c
+    now = bindparam("now", type_=BigInteger)
+    mine = (timers.merchant_id == v.c.merchant_id, timers.lane == v.c.lane)
+    free = (timers.parked == false(), timers.due <= now, timers.held_until <= now)
+    one = select(timers.subject).where(*mine, *free).correlate(v).limit(literal_column("1"))
+    return text(select(v.c.merchant_id, v.c.lane).join_from(v, one.lateral("one"), true()))
 
 
 @cache

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 
+from counterfoil.core.callbacks import Endpoint
 from counterfoil.core.card import SealedCard
 from counterfoil.core.change import Change, KeyUse
 from counterfoil.core.errors import Code, Refused
@@ -131,6 +132,7 @@ class PostgresStore(KeptErrands):
         options = link.options
         self._lanes = Lanes(Commits(link).write, options.lanes, alone=options.alone)
         self._bodies = Gathered(self._loaded, options.lanes)
+        self._told = Gathered(self._endpoints_of, options.lanes)
 
     async def commit(self, change: Change) -> Committed:
         return await self._lanes.submit(change)
@@ -273,6 +275,11 @@ class PostgresStore(KeptErrands):
                 return
             after = found[-1].id
 
+    async def endpoints(self, merchant: int) -> Sequence[Endpoint]:
+        if self._link.options.alone:
+            return await super().endpoints(merchant)
+        return await self._told.get(merchant) or []
+
     async def lease(self) -> Lease:
         lease = Lease(self._fetch)
         await lease.take()
@@ -297,6 +304,12 @@ class PostgresStore(KeptErrands):
         query = bulk.loads()
         found = await self._link.fetch(query.sql, bulk.arrays(wanted, 2))
         return {(each[0], each[1]): each[2] for each in found}
+
+    async def _endpoints_of(self, merchants: Sequence[int]) -> dict[int, list[Endpoint]]:
+        found: dict[int, list[Endpoint]] = {}
+        for each in await self._link.fetch(bulk.endpoints_of().sql, [merchants]):
+            found.setdefault(each[0], []).append(rows.read_endpoint(each))
+        return found
 
     async def _fetch(self, query: Query, **named: object) -> list[Any]:
         compiled = bulk.text(query.source)

@@ -25,6 +25,7 @@ HOUR: Final = timedelta(hours=1)
 GENERALIZED_FROM: Final = 2050  # RFC 5652, section 11.3
 REPLAYED: Final = sha256(b"counterfoil sandbox replayed").digest()
 OTHER: Final = {"USD": "EUR"}
+# The verifier has its own (`vault/wallets/cms.py`): a number that is wrong in one of them shows.
 SIGNED_DATA: Final = bytes.fromhex("06092a864886f70d010702")
 DATA: Final = bytes.fromhex("06092a864886f70d010701")
 CONTENT_TYPE: Final = bytes.fromhex("06092a864886f70d010903")

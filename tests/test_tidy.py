@@ -45,9 +45,10 @@ BUDGETS: Final = (
                                  "both stores; orders that wait for their cardholder, or are "
                                  "paid from a page; accounts that are tried until they pay"),
     Budget("threeds", 800),
-    Budget("store", 1300, 4850, "lists by any filter, full-text search, proofs and group commit, "
+    Budget("store", 1300, 5100, "lists by any filter, full-text search, proofs and group commit, "
                                 "done by each of two databases in its own way; moving house; "
-                                "what wires keep; a process that writes the embedded one"),
+                                "what wires keep, and until when; what waits; "
+                                "a process that writes the embedded one"),
     Budget("vault", 600, 1700, "wallet tokens: two schemes of signatures, certificates, and the "
                                "BER that Apple writes them in"),
     Budget("courier", 920),

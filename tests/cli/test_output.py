@@ -10,7 +10,7 @@ from tests.e2e.server import program
 
 COMMANDS: Final = (
     *("serve", "demo", "migrate", "keys", "verify", "bench", "listen"),
-    *("merchant add", "merchant list", "merchant show", "merchant set"),
+    *("merchant add", "merchant list", "merchant show", "merchant set", "merchant password"),
     *("rates import", "rates list", "sandbox clock", "sandbox advance", "sandbox book"),
     *("vault rotate", "vault rotate-master"),
 )
@@ -44,6 +44,8 @@ def test_help_has_an_example(anywhere: Run, command: str) -> None:
     assert (done.status, done.err) == (0, "")
     assert f"Example: counterfoil {command}" in text
     assert text.startswith(f"Usage: counterfoil {command}")
+    assert "--no-" not in text
+    assert "--empty-" not in text
 
 
 def test_help_names_every_command(anywhere: Run) -> None:

@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 from tests.cluster import url_of
+from tests.pooler import pooled
 
 from counterfoil.core import rules
 from counterfoil.core.answers import Approved, Declined, Verdict
@@ -59,8 +60,9 @@ async def open_postgres(folder: Path) -> Store:
 
 
 async def open_alone(folder: Path) -> Store:
-    """The same with each batch kept to one merchant, and nothing prepared."""
-    return await postgres.open_store(await url_of(folder), Options(alone=True, pooled=True))
+    """The same with each batch kept to one merchant, behind pgbouncer in transaction mode."""
+    options = Options(alone=True, pooled=True)
+    return await postgres.open_store(pooled(await url_of(folder)), options)
 
 
 DURABLE: Final[dict[str, Opener]] = {

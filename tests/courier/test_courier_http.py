@@ -23,10 +23,10 @@ from tests.courier.receiver import (
     sends,
 )
 
-from counterfoil import __version__
 from counterfoil.core.callbacks import ANSWER_MAX, Callback, Receipt
 from counterfoil.courier import Forbidden, HttpCourier
 from counterfoil.courier.http import RETRY_AFTER_MAX_S
+from counterfoil.version import VERSION
 
 pytestmark = pytest.mark.anyio
 
@@ -54,7 +54,7 @@ async def test_a_post_is_what_was_asked_for() -> None:
         "Content-Length: 11",
         "Content-Type: application/json",
         f"Host: 127.0.0.1:{receiver.port}",
-        f"User-Agent: Counterfoil/{__version__}",
+        f"User-Agent: Counterfoil/{VERSION}",
         "x-test: yes",
     ]
     assert receiver.bodies == [CALLBACK.body]

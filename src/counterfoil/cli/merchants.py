@@ -25,7 +25,7 @@ ID_MAX: Final = 2**63 - 1
 KEY_LETTERS: Final = 14  # of the Razorpay wire, behind the prefix of a key id
 SECRET_LETTERS: Final = 24
 WIRES: Final = ("bizon", "afterpay")  # whose credentials are a login and a secret
-merchant = App(name="merchant", help="Merchants: add, list, show, set.")
+merchant = App(name="merchant", help="Merchants: add, list, show, set, password, wallets.")
 
 
 def register(app: App) -> None:
@@ -143,18 +143,19 @@ def list_(*, database: str | None = None, json: Json = False) -> None:
         sqlite:///path or postgresql://user@host/name.
     """
 
-    async def act(store: Store) -> list[Merchant]:
-        return list(await store.merchants())
+    async def act(store: Store) -> list[tuple[Merchant, list[str]]]:
+        return [(each, await _logins(store, each.id)) for each in await store.merchants()]
 
     rows: list[dict[str, Cell]] = [
         {
             "id": each.id,
             "name": each.name,
+            "login": " ".join(logins),
             "currencies": " ".join(each.currencies),
             "fee": percent(each.pricing.fee_bps),
             "reserve": percent(each.pricing.reserve_bps),
         }
-        for each in within(database, act)
+        for each, logins in within(database, act)
     ]
     show(rows, as_json=json)
 
@@ -212,6 +213,41 @@ def set_(
 
 
 @merchant.command
+def password(
+    number: int, *, login: str | None = None, database: str | None = None, json: Json = False
+) -> None:
+    """Give a login a new password, made here and shown once; the old one ends within a second.
+
+    Example: counterfoil merchant password 1
+
+    Parameters
+    ----------
+    number
+        The merchant's id.
+    login
+        Which of the merchant's logins, where there are several.
+    database
+        sqlite:///path or postgresql://user@host/name.
+    """
+    show([among(database, lambda parts: _renewed(parts, number, login))], as_json=json)
+
+
+async def _renewed(parts: Parts, number: int, login: str | None) -> dict[str, Cell]:
+    """A new password for that login, on every wire that has it."""
+    known = await _known(parts.store, number)
+    logins = await _logins(parts.store, known.id)
+    chosen = logins[0] if login is None and len(logins) == 1 else login
+    if chosen not in logins:
+        raise SettingsError(f"name one of the logins of merchant {number}: {', '.join(logins)}")
+    made = secrets.token_urlsafe(24)
+    for each in await parts.store.credentials(known.id):
+        if each.wire in WIRES and each.login == chosen:
+            hashed = parts.vault.hash_secret(made)
+            await parts.store.save_credential(replace(each, secret_hash=hashed))
+    return {"id": known.id, "name": known.name, "login": chosen, "password": made}
+
+
+@merchant.command
 def wallets(number: int, keys: Path | None = None, *, database: str | None = None) -> None:
     """Keep a merchant's wallet keys, sealed, from a JSON file; without one, forget those there are.
 
@@ -244,6 +280,12 @@ def full(known: Merchant) -> dict[str, object]:
     """All settings, defaults too; of the wallet keys only that they are there."""
     shown = {name: getattr(known, name) for name in Merchant.__struct_fields__}
     return shown | {"wallet_keys": known.wallet_keys is not None}
+
+
+async def _logins(store: Store, number: int) -> list[str]:
+    """The logins of a merchant that have a password."""
+    found = await store.credentials(number)
+    return list(dict.fromkeys(each.login for each in found if each.wire in WIRES))
 
 
 async def _known(store: Store, number: int) -> Merchant:

@@ -14,13 +14,12 @@ from counterfoil.cli.deliveries import Database, Whose, check_merchant, full, in
 from counterfoil.cli.opening import among
 from counterfoil.cli.output import Cell, print_json, say, show
 from counterfoil.cli.serving import Json
+from counterfoil.cli.specimen import specimen
 from counterfoil.config import SettingsError, from_environment
 from counterfoil.core.callbacks import Attempt, Endpoint, Told
 from counterfoil.core.card import SealedSecret, Secret
-from counterfoil.core.events import Event, Notice
+from counterfoil.core.events import Event
 from counterfoil.core.merchant import Merchant
-from counterfoil.core.money import Money
-from counterfoil.core.order import Order
 from counterfoil.core.schedule import SECOND_US
 from counterfoil.courier.guard import Forbidden, Guard
 from counterfoil.courier.http import HttpCourier
@@ -29,7 +28,7 @@ from counterfoil.engine.switching import wake
 from counterfoil.wiring import STANDARD, Parts, forms
 from counterfoil.world import SystemClock, seconds
 
-SAMPLE: Final = Money(minor=1000, currency="USD")
+USUAL: Final = (Event.PAYMENT_AUTHORIZED, Event.ORDER_CHARGED)
 ANYWHERE: Final = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 OURSELVES: Final = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 SECRET_BYTES: Final = 32
@@ -61,7 +60,7 @@ def add(  # noqa: PLR0913 (each is a documented option)
     *,
     merchant: Whose,
     wire: str = STANDARD,
-    event: Annotated[list[str] | None, Parameter(negative="")] = None,
+    event: list[str] | None = None,
     login: str | None = None,
     secret: Own = None,
     database: Database = None,
@@ -193,10 +192,18 @@ def on(endpoint: Number, *, merchant: Whose, database: Database = None) -> None:
 
 
 @endpoints.command(name="test")
-def try_(endpoint: Number, *, merchant: Whose, database: Database = None) -> int:
+def try_(
+    endpoint: Number, *, merchant: Whose, event: str | None = None, database: Database = None
+) -> int:
     """Post a made-up order to an endpoint now, and say what came of it.
 
     Example: counterfoil webhooks endpoints test 16435814400000000 --merchant 1
+    Example: counterfoil webhooks endpoints test 1643581440000000 --merchant 1 --event order.charged
+
+    Parameters
+    ----------
+    event
+        What has happened to it (default: an authorization, where the endpoint is told of those).
     """
 
     async def act(parts: Parts) -> Attempt:
@@ -204,7 +211,7 @@ def try_(endpoint: Number, *, merchant: Whose, database: Database = None) -> int
         allowed = (*parts.settings.networks, *OURSELVES)  # who calls this means that address
         courier = HttpCourier(allowed=allowed)
         try:
-            return await _posted(parts, courier, known)
+            return await _posted(parts, courier, known, _worth_trying(known, event))
         finally:
             await courier.close()
 
@@ -287,31 +294,41 @@ def _row(endpoint: Endpoint) -> dict[str, Cell]:
     }
 
 
-async def _posted(parts: Parts, courier: HttpCourier, endpoint: Endpoint) -> Attempt:
-    """What came of posting an order that does not exist."""
-    number, now = parts.ids.next(), parts.clock.now()
-    form = forms()[endpoint.wire]
-    event = next(iter(sorted(set(endpoint.events) & form.events or form.events)))
-    notice = Notice(order=number, sequence=1, event=event, at=now)
-    owner = (endpoint.merchant, endpoint.id)
-    told = Told(
-        merchant=await known_merchant(parts, endpoint.merchant),
-        endpoint=endpoint,
-        notice=notice,
-        order=Order(merchant=endpoint.merchant, id=number, amount=SAMPLE, reference="test"),
-        secrets=tuple(parts.vault.open_secret(owner, each) for each in endpoint.signing(now)),
-        now=SystemClock().now(),
-        base=parts.settings.base_url,
-    )
-    callback = form.callback(told)
-    if callback is None:
-        raise SettingsError(f"the wire {endpoint.wire} tells of payments only; make one to try it")
-    return Attempt(
-        id=number,
-        merchant=endpoint.merchant,
-        endpoint=endpoint.id,
-        order=number,
-        sequence=1,
-        event=event,
-        receipt=await courier.post(endpoint.url, callback),
-    )
+async def _posted(
+    parts: Parts, courier: HttpCourier, endpoint: Endpoint, events: Sequence[Event]
+) -> Attempt:
+    """What came of posting an order that does not exist: the first event the form tells it of."""
+    owner, now = (endpoint.merchant, endpoint.id), parts.clock.now()
+    merchant = await known_merchant(parts, endpoint.merchant)
+    for event in events:
+        order, notice = specimen(merchant, event, parts.ids.next)
+        told = Told(
+            merchant=merchant,
+            endpoint=endpoint,
+            notice=notice,
+            order=order,
+            secrets=tuple(parts.vault.open_secret(owner, each) for each in endpoint.signing(now)),
+            now=SystemClock().now(),
+            base=parts.settings.base_url,
+        )
+        callback = forms()[endpoint.wire].callback(told)
+        if callback is not None:
+            return Attempt(
+                id=parts.ids.next(),
+                merchant=endpoint.merchant,
+                endpoint=endpoint.id,
+                order=order.id,
+                sequence=notice.sequence,
+                event=event,
+                receipt=await courier.post(endpoint.url, callback),
+            )
+    raise SettingsError(f"endpoint {endpoint.id} is told nothing of {' '.join(events)}")
+
+
+def _worth_trying(endpoint: Endpoint, event: str | None) -> Sequence[Event]:
+    """The event that was named, or all the endpoint is told of, those of every payment first."""
+    if event is not None:
+        return _events(endpoint.wire, [event])
+    known = forms()[endpoint.wire].events
+    told = [each for each in Event if each in known and each in (endpoint.events or known)]
+    return sorted(told, key=lambda each: each not in USUAL)

@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
+from msgspec.structs import replace
+
 from counterfoil.core.card import SealedSecret, Secret
 from counterfoil.core.events import Event, Notice
 from counterfoil.core.merchant import Merchant
@@ -24,6 +26,7 @@ class Endpoint(Record):
     """An address of a merchant, the form it is told in (a wire's name, or `standard`), and of what.
 
     `events` empty: of everything its form has words for. `off`: why it is told nothing any more.
+    `held_until`: it has asked not to be told anything before (microseconds since 1970 UTC).
     `facts` is what its wire keeps of it (JSON text), given back unread.
     `named`: it is told only of orders that name an address of their own there (its `url` is then
     scheme, host and port), and at that address.
@@ -40,6 +43,7 @@ class Endpoint(Record):
     secrets: tuple[SealedSecret, ...] = ()
     named: bool = False
     off: str | None = None
+    held_until: int = 0
     facts: str | None = None
     off_since: int | None = None
 
@@ -52,6 +56,11 @@ class Endpoint(Record):
     def wants(self, event: Event) -> bool:
         """Whether it is to be told of this."""
         return self.off is None and (not self.events or event in self.events)
+
+    def lasting(self, instant: int) -> "Endpoint":
+        """The endpoint without the secrets that were in force until before that instant."""
+        stay = [each for each in self.secrets if each.until is None or each.until >= instant]
+        return replace(self, secrets=tuple(stay))
 
     def signing(self, at: int) -> tuple[SealedSecret, ...]:
         """The secrets that were in force at that instant, newest first.

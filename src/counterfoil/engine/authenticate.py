@@ -299,7 +299,7 @@ def _request(
         terminal=payment.terminal,
         amount=payment.amount,
         card=data,
-        session=session.token(engine.vault, PURPOSE, merchant.id, order.id),
+        session=session.token(engine.vault, PURPOSE, session.Place(merchant.id, order.id)),
         number=number_of(order),
         seeds=session.seeds(engine.vault, payment.id),
         base=demand.base,

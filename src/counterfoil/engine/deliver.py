@@ -49,6 +49,8 @@ async def deliver(desk: Desk, errand: Errand) -> Worked:
         return Worked(Settled(errand=errand))
     if endpoint.off is not None:
         return park(errand, f"switched off: {endpoint.off}", errand.tries)
+    if endpoint.held_until > desk.clock.now():
+        return _held(desk, endpoint, errand)
     waiting = await desk.store.notices(errand.merchant, errand.timer.subject, errand.timer.since)
     wanted = desk.audience.wanted(endpoint, waiting)
     if not wanted:
@@ -70,7 +72,11 @@ async def resend(desk: Desk, errand: Errand) -> Worked:
     before = await desk.store.attempt(errand.merchant, errand.timer.subject)
     if endpoint is None or before is None:
         return Worked(Settled(errand=errand))
+    if endpoint.held_until > desk.clock.now():
+        return _held(desk, endpoint, errand)
     notices = await desk.store.notices(errand.merchant, before.order, before.sequence)
+    if not notices or notices[0].sequence != before.sequence:
+        return Worked(Settled(errand=errand))  # it is too long ago
     attempt = await post(desk, endpoint, notices[0])
     return await _worked(desk, endpoint, errand, attempt)
 
@@ -123,6 +129,20 @@ async def _endpoint(desk: Desk, errand: Errand) -> Endpoint | None:
     return None
 
 
+async def _alter(desk: Desk, endpoint: Endpoint, alter: Callable[[Endpoint], Endpoint]) -> None:
+    await desk.store.alter_endpoint(endpoint.merchant, endpoint.id, alter)
+    desk.audience.forget(endpoint.merchant)
+
+
+def _held(desk: Desk, endpoint: Endpoint, errand: Errand) -> Worked:
+    """Nothing before the address wants to hear again, whichever process it had asked for that."""
+    until, timer = endpoint.held_until, errand.timer
+    settled = Settled(
+        errand=errand, again=until, since=timer.since, tries=errand.tries, why=errand.why
+    )
+    return Worked(settled, hold_us=until - desk.clock.now())
+
+
 async def _worked(
     desk: Desk, endpoint: Endpoint, errand: Errand, attempt: Attempt | None
 ) -> Worked:
@@ -135,7 +155,12 @@ async def _worked(
     if receipt.status == GONE:
         await switch_off(desk.store, desk.audience, endpoint, OFF, desk.clock.now())
         return park(errand, "410 Gone", errand.tries)._replace(attempts=(attempt,))
-    held = receipt.status in SLOW_DOWN and receipt.retry_after_s
+    hold_us = (receipt.retry_after_s or 0) * SECOND_US if receipt.status in SLOW_DOWN else 0
+    if hold_us:
+        until = desk.clock.now() + hold_us
+        await _alter(
+            desk, endpoint, lambda each: replace(each, held_until=max(each.held_until, until))
+        )
     schedule = desk.audience.forms[endpoint.wire].schedule
     worked = put_off(
         errand,
@@ -143,7 +168,7 @@ async def _worked(
         receipt.why or f"status {receipt.status}",
         now=desk.clock.now(),
         chance=desk.ids.next(),
-        hold_us=(held or 0) * SECOND_US,
+        hold_us=hold_us,
     )
     if worked.settled.parked and schedule.switches_off:
         since = desk.clock.now() - schedule.whole_us

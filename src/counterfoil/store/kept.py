@@ -1,7 +1,8 @@
 """What both stores do with the texts that are kept beside orders."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from typing import Final
 
 import apsw
 from sqlalchemy import BigInteger, bindparam, select, update
@@ -9,12 +10,14 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.sql.elements import ColumnElement
 
 from counterfoil.core.card import SealedCard
-from counterfoil.core.keeping import Kept
-from counterfoil.store import queries, rows
+from counterfoil.core.keeping import Kept, Old
+from counterfoil.store import old, queries, rows
 from counterfoil.store import tables as t
 from counterfoil.store.queries import Query, at, compiled
 from counterfoil.store.rows import Row
 from counterfoil.store.timed import TimedStore
+
+NEW: Final = ("body", "used")  # what another text is kept with
 
 
 @cache
@@ -37,7 +40,7 @@ def kept_instead() -> Query:
     k = t.kept
     return compiled(
         update(k)
-        .values(body=bindparam("new_body", type_=k.c.body.type))
+        .values({name: bindparam(f"new_{name}", type_=k.c[name].type) for name in NEW})
         .where(*_place(), at(k.c.body, "was"))
         .returning(k.c.id)
     )
@@ -67,15 +70,15 @@ def _place() -> tuple[ColumnElement[bool], ...]:
 def keeping(item: Kept, was: str | None) -> tuple[Query, dict[str, object]]:
     """The statement that keeps a text, and what it is given."""
     if was is None:
-        own = {"merchant_id": item.merchant, "kind": item.kind, "id": item.id, "body": item.body}
-        return kept_first(), own
+        own = {"merchant_id": item.merchant, "kind": item.kind, "id": item.id}
+        return kept_first(), {**own, "body": item.body, "used": item.used}
     place = {"merchant": item.merchant, "kind": item.kind, "id": item.id}
-    return kept_instead(), {**place, "was": was, "new_body": item.body}
+    return kept_instead(), {**place, "was": was, "new_body": item.body, "new_used": item.used}
 
 
 def read_kept(row: Row) -> Kept:
     """A row of the table."""
-    return Kept(merchant=row[0], kind=row[1], id=row[2], body=row[3])
+    return Kept(merchant=row[0], kind=row[1], id=row[2], body=row[3], used=row[4])
 
 
 class KeptStore(TimedStore):
@@ -104,3 +107,18 @@ class KeptStore(TimedStore):
     ) -> Sequence[Kept]:
         found = self._all(kept_run(), merchant=merchant, kind=kind, after=after, limit=limit)
         return [read_kept(row) for row in found]
+
+    async def forget(self, what: Old, merchant: int, before: int, *, after: int = 0) -> int | None:
+        if what is not Old.NOTICES:
+            query, given = old.batch(what, merchant, before)
+            return old.more(await self._alter(_removed(query, given)))
+        span = old.span(merchant, before, after)
+        found = self._all(old.notices_end(), **span, **old.BEYOND)
+        last: int = found[0][0] if found else span["last"]
+        await self._alter(_removed(old.notices(), span | {"before": before, "last": last}))
+        return last if found else None
+
+
+def _removed(query: Query, given: Mapping[str, object]) -> Callable[[apsw.Connection], list[Row]]:
+    bound = query.bind(**given)
+    return lambda connection: connection.execute(query.sql, bound).fetchall()

@@ -16,11 +16,12 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
-    delete,
     exists,
     func,
     insert,
+    literal_column,
     select,
+    union_all,
     update,
     values,
 )
@@ -177,6 +178,19 @@ def strays(operation: Column[int], names: Column[int], whose: Table) -> Query:
     mine = merchant == bindparam("merchant", type_=BigInteger)
     found = select(operation, names).distinct().where(mine, ~there)
     return compiled(found.order_by(operation).limit(bindparam("limit")))
+
+
+@cache
+def orphans() -> Query:
+    """Merchants that rest in no directory, and the tables in which rows of theirs do."""
+    m = t.merchants.c.id
+    found = [
+        select(o.c.merchant_id, literal_column(f"'{o.name}'", String))
+        .distinct()
+        .where(~exists().where(m == o.c.merchant_id), o.c.merchant_id > literal_column("0"))
+        for o in t.OWNED
+    ]
+    return compiled(union_all(*found))
 
 
 @cache
@@ -349,19 +363,6 @@ def used_keys() -> Query:
             v, k, and_(k.c.merchant_id == v.c.merchant_id, k.c.key == v.c.key)
         )
     )
-
-
-@cache
-def old_keys() -> Query:
-    """Forget some of a merchant's idempotency keys used before an instant, the oldest first."""
-    k = t.keys
-    oldest = (
-        select(k.c.key)
-        .where(at(k.c.merchant_id, "merchant"), k.c.used < bindparam("before", type_=BigInteger))
-        .order_by(k.c.used)
-        .limit(bindparam("limit"))
-    )
-    return compiled(delete(k).where(at(k.c.merchant_id, "of"), k.c.key.in_(oldest)))
 
 
 def at(column: Column[Any], name: str) -> ColumnElement[bool]:

@@ -6,7 +6,7 @@ because the one of Debian 12 can corrupt a write-ahead log (fixed in 3.51.3).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -29,7 +29,8 @@ from counterfoil.core.ports import (
     OrderQuery,
 )
 from counterfoil.core.rates import Rate
-from counterfoil.store import kept, lists, migrate, queries, rows, scribe
+from counterfoil.core.timers import Backlog, Queue
+from counterfoil.store import agenda, kept, lists, migrate, queries, rows, scribe
 from counterfoil.store import tables as t
 from counterfoil.store.entries import Entries
 from counterfoil.store.hands import Far, Hand, Near, transact
@@ -40,7 +41,6 @@ from counterfoil.store.queries import Query
 MIGRATING_MS: Final = 60_000  # another process may be bringing the file to the newest schema
 READERS: Final = 2  # threads for lists and proofs; single reads are made where they are asked
 CARDS_PAGE: Final = 500
-KEYS_AT_ONCE: Final = 500  # idempotency keys forgotten in one commit
 LANES: Final = 2  # batches: while one is written the next may be on its way
 Result = TypeVar("Result")
 
@@ -149,6 +149,12 @@ class SqliteStore(kept.KeptStore):
         found = await self._read(lambda connection: list(connection.execute(query.sql, given)))
         return [Listed(order=row[0], operation=rows.read_operation(row[1])) for row in found]
 
+    async def backlog(self, merchant: int, now: int) -> Mapping[Backlog, Queue]:
+        query = agenda.backlog()
+        given = query.bind(merchant=merchant, now=now, outcome=Outcome.PENDING)
+        found = await self._read(lambda connection: list(connection.execute(query.sql, given)))
+        return agenda.laid_out(found)
+
     async def evidence(self, merchant: int, after: int, limit: int) -> Sequence[Evidence]:
         return await self._read(
             lambda connection: lists.evidence(connection, merchant, after, limit)
@@ -157,16 +163,9 @@ class SqliteStore(kept.KeptStore):
     async def strays(self, merchant: int, limit: int) -> Sequence[tuple[int, int | None]]:
         return await self._read(lambda connection: lists.strays(connection, merchant, limit))
 
-    async def forget_keys(self, merchant: int, before: int) -> None:
-        query = queries.old_keys()
-        given = query.bind(merchant=merchant, of=merchant, before=before, limit=KEYS_AT_ONCE)
-
-        def work(connection: apsw.Connection) -> int:
-            connection.execute(query.sql, given)
-            return connection.changes()
-
-        while await self._alter(work) == KEYS_AT_ONCE:
-            pass  # payments go in between
+    async def orphans(self) -> Sequence[tuple[int, str]]:
+        sql = queries.orphans().sql
+        return await self._read(lambda connection: list(connection.execute(sql)))
 
     async def merchants(self) -> Sequence[Merchant]:
         return [rows.read_merchant(row) for row in self._all(queries.everything(t.merchants))]

@@ -164,7 +164,7 @@ class Call:
         working = _text(Answered(fingerprint=once.fingerprint, since=now))
 
         def item(body: str) -> Kept:
-            return Kept(merchant=self.merchant, kind=ANSWERS, id=place, body=body)
+            return Kept(merchant=self.merchant, kind=ANSWERS, id=place, body=body, used=now)
 
         for _ in range(max(1, limits.replay_ms // limits.replay_poll_ms)):
             was = await store.kept(self.merchant, ANSWERS, place)

@@ -22,7 +22,8 @@ from counterfoil.dialects.payfunc.signer import token
 
 MINUTE_S: Final = 60
 KEYS_MAX: Final = 8
-EVENTS: Final = frozenset(Event) - {Event.PAYMENT_PENDING, Event.ORDER_DISPUTED}
+SILENT: Final = {Event.PAYMENT_PENDING, Event.ORDER_DISPUTED, Event.INVOICE_PAID}
+EVENTS: Final = frozenset(Event) - SILENT
 MADE: Final = frozenset({Event.ORDER_CREATED, Event.PAYMENT_FAILED})
 
 

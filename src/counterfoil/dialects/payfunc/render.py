@@ -84,19 +84,23 @@ class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
     payment: Mapping[str, object] = {}
 
 
-_decode: Final = msgspec.json.Decoder(dict[str, Facts], float_hook=Decimal).decode
+class Wires(msgspec.Struct, frozen=True):
+    """What the wires keep of an order, as far as it is this one's."""
+
+    payfunc: Facts = Facts()
+
+
+_decode: Final = msgspec.json.Decoder(Wires, float_hook=Decimal).decode
 
 
 def facts(order: Order) -> Facts:
     """What this wire keeps of an order; nothing of one that another wire made."""
-    if order.facts is None or not order.facts.startswith('{"payfunc":'):
-        return Facts()
-    return _decode(order.facts)["payfunc"]
+    return Facts() if order.facts is None else _decode(order.facts).payfunc
 
 
 def kept(found: Facts) -> str:
     """The same as text; numbers in `meta` go through unchanged as far as JSON has them."""
-    return encode({"payfunc": found}).decode()
+    return encode(Wires(payfunc=found)).decode()
 
 
 def stamp(instant: int) -> str:

@@ -15,6 +15,7 @@ from counterfoil.dialects.payfunc.errors import (
     CARD_CREATABLE,
     EVENT,
     ORDER,
+    UNAVAILABLE,
     Failure,
     not_authorized,
     not_found,
@@ -25,7 +26,7 @@ from counterfoil.dialects.payfunc.render import STATUS
 from counterfoil.dialects.payfunc.signing import Signing
 from counterfoil.engine.accounts import Accounts, Tried
 from counterfoil.engine.gateway import Gateway
-from counterfoil.exchange import Exchange, NoRouteError, Reply, Routes
+from counterfoil.exchange import Exchange, NoRouteError, Reply, Routes, again
 from counterfoil.exchange import Handler as Serve
 
 A_CARD: Final = Kind(CARD_CREATABLE, cards.NOT_A_CARD)
@@ -285,7 +286,8 @@ def serve(gateway: Gateway) -> Serve:
         except Exception:  # noqa: BLE001 (an edge: the caller gets a failure, the log its cause)
             structlog.get_logger().exception("request failed", wire="payfunc")
             failure = Failure(500, "unknown error")
-        return shared(Reply(failure.status, failure.body(), content_type=JSON))
+        headers = again(failure.status) if failure.members["type"] == UNAVAILABLE else {}
+        return shared(Reply(failure.status, failure.body(), headers, JSON))
 
     return run
 

@@ -150,7 +150,7 @@ ERRORS: Final[Mapping[Code, WireError]] = {
     Code.SESSION_EXPIRED:       WireError(400, CLOSED),
     Code.TOO_MANY_OPERATIONS:   WireError(400, "The order has too many payments."),
     Code.BUSY:                  WireError(400, AT_WORK),
-    Code.STORE_UNAVAILABLE:     WireError(500, BROKEN, None, OURS, SERVER),
+    Code.STORE_UNAVAILABLE:     WireError(503, BROKEN, None, OURS, SERVER),
 }
 # fmt: on
 

@@ -110,7 +110,7 @@ async def update(call: Call) -> Reply:
         kept = facts.of_order(order)
         before = kept.notes or ((order.created, bytes(render.order_notes(order)).decode()),)
         kept = replace(kept, notes=facts.edited(before, notes, now))
-        return replace(order, facts=facts.text(kept), custom=ordering.custom(notes))
+        return replace(facts.with_order(order, kept), custom=ordering.custom(notes))
 
     made = await call.collection.alter(call.merchant, order.id, alter, call.once())
     assert made.at is not None

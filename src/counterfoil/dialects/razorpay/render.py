@@ -285,9 +285,9 @@ def card(order: Order, number: int) -> Shown:
 def gives_back(payment: Payment, operation: Operation) -> bool:
     """Whether the operation is a refund on this wire: also what gave back what nobody captured."""
     if operation.kind is Kind.REVERSE:
-        whole = sums(payment).status == "refunded"
-        charged = any(each.kind is Kind.CHARGE for each in payment.log)
-        return whole and not charged and operation.outcome is Outcome.APPROVED
+        stands = sums(payment)
+        whole = stands.status == "refunded" and not stands.captured
+        return whole and operation.outcome is Outcome.APPROVED
     return operation.kind is Kind.REFUND
 
 

@@ -6,7 +6,7 @@ so the wires use these few (measured in the decision record "the path from socke
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final, Generic, NamedTuple, TypeVar
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from starlette.types import Receive, Scope
 
@@ -118,6 +118,15 @@ class NoRouteError(Exception):
     def __init__(self, allowed: Iterable[str] = ()) -> None:
         super().__init__("no such path or method")
         self.allowed = tuple(allowed)
+
+
+def is_web_address(text: str) -> bool:
+    """Whether a browser may be sent there: an absolute http or https address."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        return False
 
 
 class Node(Generic[Found]):

@@ -374,7 +374,7 @@ async def _vault(settings: Settings, store: Store, ids: WorkerIds) -> KeyRing:
 
 
 def _watch(made: Parts, pump: Pump) -> tuple[chores.Chore, ...]:
-    """Follow what a command in another process may change: the clock, the vault's keys."""
+    """What wires do by themselves; and to follow what a command in another process may change."""
     clock = made.clock
 
     async def look() -> None:
@@ -389,6 +389,7 @@ def _watch(made: Parts, pump: Pump) -> tuple[chores.Chore, ...]:
             made.ids.worker = await made.lease.renew()
 
     return (
+        *dialects.chores(gateway(made)),
         chores.Chore("clock", 1, look),
         chores.Chore("keys", 1, learn),
         chores.Chore("lease", LEASE_S // 3, renew),

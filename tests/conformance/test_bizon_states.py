@@ -5,7 +5,15 @@ from typing import Final
 
 import pytest
 from httpx2 import AsyncClient
-from tests.conformance.conftest import gateway
+from tests.conformance.conftest import Gateway, gateway
+
+from counterfoil.config import Settings
+from counterfoil.core import rules
+from counterfoil.core.answers import Approved
+from counterfoil.core.change import Change, change
+from counterfoil.core.order import Kind, Order, instant_of
+from counterfoil.core.rules import Command
+from counterfoil.wiring import parts
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +45,11 @@ declined    -         -        -         -         declined    -         -      
 fraud       -         -        -         -         fraud       -         -           -      -
 error       -         -        -         -         error       -         -           -      -
 rejected    -         -        -         -         authorized  -         -           -      -
+chargedback -         -        -         -         authorized  -         -           -      -
+partly-back -         -        -         -         authorized  -         -           -      -
 """
+STATUSES: Final = {"partly": "refunded", "partly-back": "chargedback"}
+DISPUTED: Final = {"chargedback": None, "partly-back": 1_99}  # minor units; None: all of it
 ROWS: Final = [
     (line.split()[0], call, wanted)
     for line in TABLE.splitlines()[2:]
@@ -47,6 +59,8 @@ WAYS: Final[dict[str, tuple[tuple[str, dict[str, object]], ...]]] = {
     "prepared": (),
     "rejected": (("complete", {"PaRes": "N"}),),
     "charged": (("charge", {}),),
+    "chargedback": (("charge", {}),),
+    "partly-back": (("charge", {}),),
     "reversed": (("reverse", {}),),
     "partly": (("charge", {}), ("refund", {"amount": "1.99"})),
     "refunded": (("charge", {}), ("refund", {})),
@@ -62,8 +76,10 @@ BODIES: Final[dict[str, dict[str, object]]] = {
 class Project:
     """The demo project's calls."""
 
-    def __init__(self, client: AsyncClient) -> None:
-        self.client = client
+    def __init__(self, made: Gateway, folder: Path) -> None:
+        self.client: AsyncClient = made.client
+        self.clock = made.clock
+        self.folder = folder
 
     async def call(self, path: str, body: dict[str, object] | None = None) -> tuple[int, str]:
         """The answer's status, and the order it is about."""
@@ -91,21 +107,44 @@ class Project:
         return number
 
     async def made(self, status: str) -> str:
-        """The number of an order of that status; "partly" is partly refunded."""
+        """The number of an order of that status, or of the STATUSES that have two kinds."""
         if status == "new":
             return (await self.call("/orders/create", {"amount": "9.99"}))[1]
         if status in CARDS:
             return await self.authorize(CARDS[status])
-        return await self.after(*WAYS[status], force3d=int(status in {"prepared", "rejected"}))
+        number = await self.after(*WAYS[status], force3d=int(status in {"prepared", "rejected"}))
+        if status in DISPUTED:
+            await self.disputed(number, DISPUTED[status])
+        return number
+
+    async def disputed(self, number: str, minor: int | None) -> None:
+        """Have an acquirer report that the issuer took money back: begun and closed in one step."""
+        async with parts(
+            Settings(database=f"sqlite:///{self.folder / 'gateway.db'}"), self.clock
+        ) as made:
+            merchant, stamp = await made.store.merchant(1), made.ids.next()
+            assert merchant is not None
+            order = await made.store.load(merchant.id, int(number))
+            terms = await made.engine.terms(merchant, order)
+
+            def decide(order: Order) -> Change:
+                command = Command(kind=Kind.DISPUTE, minor=minor)
+                begun, operation = rules.begin(order, command, stamp=stamp, terms=terms)
+                answer = Approved(reference=stamp, amount=operation.amount)
+                reported = rules.finish(begun, stamp, answer, stamp=instant_of(stamp))
+                assert reported is not None
+                return change(reported[0], born=reported[1:], closed=reported[1:])
+
+            await made.engine.commit(order, decide)
 
 
 @pytest.mark.parametrize(("status", "call", "wanted"), ROWS)
 async def test_what_a_call_does(tmp_path: Path, status: str, call: str, wanted: str) -> None:
     async with gateway(tmp_path) as made:
-        project = Project(made.client)
+        project = Project(made, tmp_path)
         number = await project.made(status)
         before = await project.order(number)
-        assert before["status"] == {"partly": "refunded"}.get(status, status)
+        assert before["status"] == STATUSES.get(status, status)
         code, other = await project.call(f"/orders/{number}/{call}", BODIES.get(call))
         after = await project.order(number)
         if wanted == "-":
@@ -118,10 +157,22 @@ async def test_what_a_call_does(tmp_path: Path, status: str, call: str, wanted: 
 
 
 async def test_orders_are_told_of_by_every_status_there_is(tmp_path: Path) -> None:
-    known = {line.split()[0] for line in TABLE.splitlines()[2:]} - {"partly"}
+    known = {line.split()[0] for line in TABLE.splitlines()[2:]} - set(STATUSES)
     async with gateway(tmp_path) as made:
-        project = Project(made.client)
+        project = Project(made, tmp_path)
         for status in sorted(known):
             number = await project.made(status)
             answer = await made.client.get(f"/orders/?status={status}", auth=AUTH)
             assert number in [order["id"] for order in answer.json()["orders"]]
+
+
+async def test_a_chargeback_is_an_operation_that_lists_find(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as made:
+        project = Project(made, tmp_path)
+        number = await project.made("partly-back")
+        told = (await project.order(number))["operations"]
+        assert isinstance(told, list)
+        seen = [(each["type"], each["status"], each["amount"]) for each in told]
+        assert ("chargeback", "success", "1.99") in seen
+        answer = await made.client.get("/operations/?type=chargeback", auth=AUTH)
+        assert [each["order_id"] for each in answer.json()["operations"]] == [number]

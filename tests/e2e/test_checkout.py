@@ -14,7 +14,7 @@ from tests.web.kinds import everything
 
 from counterfoil.connectors import Behaviour
 from counterfoil.connectors.sandbox.table import card_doing
-from counterfoil.web.checkout.page import file as page_file
+from counterfoil.slip.page import file as page_file
 
 BACK_MS: Final = 150  # from the press of the button to the shop's page, without a challenge
 TRIES: Final = 60

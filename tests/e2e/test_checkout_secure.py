@@ -9,6 +9,8 @@ from playwright.sync_api import Browser, Page, expect
 from tests.e2e.browser import Shop, ask, chromium, create, shop, status, visit
 from tests.e2e.server import Server, serving
 
+from counterfoil.slip.words import words
+
 CHALLENGED: Final = "4111111111111111"
 FRICTIONLESS: Final = "5555555555554444"
 METHOD: Final = "2201380000040013"
@@ -117,3 +119,32 @@ def test_a_challenge_that_was_left_is_shown_again(gateway: Server, browser: Brow
         expect(page.locator("h1")).to_have_text("Payment accepted")
     assert status(gateway.port, address) == "authorized"
     gateway.verify()
+
+
+@pytest.mark.parametrize(
+    ("phone", "scheme", "language"), [(True, "dark", "ar"), (False, "light", "de")]
+)
+def test_a_forged_answer_is_told_and_the_customer_may_be_asked_again(
+    gateway: Server, browser: Browser, *, phone: bool, scheme: str, language: str
+) -> None:
+    address = create(gateway.port, force3d=1)
+    settings = {"color_scheme": scheme, "locale": language}
+    with visit(browser, f"forged-{language}", phone=phone, **settings) as customer:
+        page = customer.page
+        page.goto(address)
+        pay(page, CHALLENGED)
+        back = "**/complete/secure3d20*"
+        page.route(back, lambda route: route.continue_(post_data="cres=forged"))
+        page.locator("#approve button").click()
+        expect(page.locator("h1")).to_have_text(
+            words(language).say("Your bank's answer cannot be used")
+        )
+        assert status(gateway.port, address) == "prepared"
+        customer.picture("unusable")
+        assert customer.barriers() == []
+        assert customer.complaints == []
+        page.unroute(back)
+        page.locator("a.button").click()
+        page.locator("#approve button").click()
+        expect(page.locator("h1")).to_have_text(words(language).say("Payment accepted"))
+    assert status(gateway.port, address) == "authorized"

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from tests.web.kinds import FORM, LOOK, everything
 
 from counterfoil.exchange import Reply
-from counterfoil.web.checkout import page
-from counterfoil.web.checkout.view import (
+from counterfoil.slip import page
+from counterfoil.slip.view import (
+    CARD,
     LAYOUTS,
     Detour,
     Field,
@@ -20,7 +21,7 @@ from counterfoil.web.checkout.view import (
     News,
     Typed,
 )
-from counterfoil.web.checkout.words import LANGUAGES, words
+from counterfoil.slip.words import LANGUAGES, words
 
 WEIGHT_MAX: Final = 60_000  # bytes of a page with all that it loads
 AUTOCOMPLETE: Final = {
@@ -83,8 +84,8 @@ def test_the_inputs_are_those_of_the_wire_and_browsers_can_fill_them_in() -> Non
 def test_every_input_has_a_label_and_a_place_for_what_is_wrong() -> None:
     found = parsed(page.card_form(FORM))
     labelled = {each["for"] for each in found.all("label")}
-    assert labelled == {each.value for each in Field}
-    for each in Field:
+    assert labelled == {each.value for each in CARD}
+    for each in CARD:
         described = found.by_id(each.value)["aria-describedby"]
         assert described is not None
         for name in described.split():

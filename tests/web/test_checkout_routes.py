@@ -1,6 +1,7 @@
 """The payment page served: paid once, tried as often as it may be, over in time, nothing leaked."""
 
 import asyncio
+import re
 from typing import Final
 
 import pytest
@@ -21,6 +22,7 @@ BACK: Final = "http://shop.example/thanks?cart=7&x=a%26b#top"
 DECLINED: Final = "4000000000000002"
 FUNDS: Final = "4000000000009995"
 FAULTY: Final = "4000000000000119"
+HASHES: Final = re.compile(r' name="(form|key)" value="[^"]*"')  # in which any digits may stand
 SILENT: Final = card_doing(Behaviour.TIMEOUT_AFTER)
 
 
@@ -137,8 +139,9 @@ async def test_what_is_wrong_is_said_and_the_order_stays_new(
     path = await shop.create(return_url=BACK)
     answer = await shop.pay(path, **wrong)
     assert (answer.status_code, said in answer.text) == (422, True)
+    shown = HASHES.sub("", answer.text)
     for secret in (PAN, CARD["pan"], "4111", CARD["cvv"], wrong.get("pan") or PAN):
-        assert secret not in answer.text
+        assert secret not in shown
     assert standing(await shop.order(path)) is Standing.NEW
     assert (await shop.pay(path)).status_code == 303
 

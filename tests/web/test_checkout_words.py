@@ -9,11 +9,13 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
+from counterfoil import slip
 from counterfoil.core.money import Money
+from counterfoil.dialects import razorpay
+from counterfoil.slip.words import DEFAULT, FOLDER, LANGUAGES, chosen, words
 from counterfoil.web import checkout
-from counterfoil.web.checkout.words import DEFAULT, FOLDER, LANGUAGES, chosen, words
 
-HOME: Final = Path(checkout.__file__).parent
+HOMES: Final = [Path(str(each.__file__)).parent for each in (slip, checkout, razorpay)]
 METHODS: Final = [("**.py", "python"), ("**.html", "jinja2.ext:babel_extract")]
 KEYWORDS: Final = {"mark": None, "_": None}
 OTHERS: Final = [language for language in LANGUAGES if language != DEFAULT]
@@ -32,7 +34,11 @@ AT: Final = 1_768_512_600_000_000  # 2026-01-15T21:30:00Z
 
 def said() -> set[str]:
     """Every message that a page can say."""
-    found = extract_from_dir(HOME, METHODS, {"**.html": {}}, keywords=KEYWORDS)
+    found = [
+        each
+        for home in HOMES
+        for each in extract_from_dir(home, METHODS, {"**.html": {}}, keywords=KEYWORDS)
+    ]
     return {message for _, _, message, _, _ in found if isinstance(message, str)}
 
 

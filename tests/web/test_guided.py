@@ -12,9 +12,9 @@ from counterfoil.connectors.sandbox.table import Authentication as How
 from counterfoil.core.order import Order
 from counterfoil.core.rules import Standing, standing
 from counterfoil.engine.authenticate import SESSION_US, resume
+from counterfoil.slip.page import FILES
 from counterfoil.web import returning
 from counterfoil.web.app import Served
-from counterfoil.web.html import SCRIPT
 
 pytestmark = pytest.mark.anyio
 
@@ -37,9 +37,8 @@ async def test_after_the_method_step_it_goes_on_to_the_end() -> None:
     order = (await desk.begin(GUIDED, How.METHOD)).order
     async with browser(desk) as client:
         page = Page(await client.post(report(desk, order)))
-        assert page.scripts == ["/complete/submit.js"]
-        assert (await client.get("/complete/submit.js")).content == SCRIPT
-        answer = await submit(client, page.forms["next"])
+        assert page.scripts == [FILES["checkout.js"].path]  # which sends it by itself
+        answer = await submit(client, page.forms["form3d"])
         again = await client.post(report(desk, order))
     assert answer.headers["location"] == f"https://shop.example/?order_id={order.id}"
     assert again.headers["location"] == answer.headers["location"]
@@ -52,8 +51,8 @@ async def test_after_the_method_step_it_goes_on_to_the_bank() -> None:
     async with browser(desk) as client:
         for _ in range(2):
             page = Page(await client.post(report(desk, order)))
-            assert page.forms["next"].action.startswith(f"{BASE}/test/acs3d20?state=")
-            assert "creq" in dict(page.forms["next"].fields)
+            assert page.forms["form3d"].action.startswith(f"{BASE}/test/acs3d20?state=")
+            assert "creq" in dict(page.forms["form3d"].fields)
 
 
 async def test_a_method_page_that_reports_too_late_leads_to_the_end() -> None:

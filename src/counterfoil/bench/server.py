@@ -17,7 +17,7 @@ from typing import Final, Self
 
 from counterfoil.bench.calls import Call
 from counterfoil.bench.load import LoadError
-from counterfoil.bench.lua import basic
+from counterfoil.bench.lua import who
 
 READY: Final = "ready on http://"
 START_S: Final = 60
@@ -116,9 +116,13 @@ def floor_command(port: int, database: Path, sizes: Mapping[str, int]) -> tuple[
 
 
 def ask(base: str, call: Call, order: str = "") -> bytes:
-    """The body of one answer; raises `LoadError` unless it is 200."""
+    """The body of one answer; raises `LoadError` unless it is a success."""
     connection = http.client.HTTPConnection(base.removeprefix("http://"), timeout=START_S)
-    headers = {"Authorization": basic(call), "Content-Type": "application/json"}
+    headers = {
+        "Authorization": who(call),
+        "Content-Type": "application/json",
+        "Accept": call.accept or "*/*",
+    }
     try:
         connection.request(call.method, call.path.replace("{id}", order), call.body, headers)
         answer = connection.getresponse()
@@ -127,7 +131,7 @@ def ask(base: str, call: Call, order: str = "") -> bytes:
         raise LoadError(f"{call.name}: {error}") from error
     finally:
         connection.close()
-    if answer.status != http.client.OK:
+    if answer.status not in {http.client.OK, http.client.CREATED}:
         raise LoadError(f"{call.name}: {answer.status} {body[:300]!r}")
     return body
 

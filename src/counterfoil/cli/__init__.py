@@ -37,7 +37,7 @@ MENDABLE: Final = (
 SERVING: Final = "serving"
 PARTS: Final = (
     *(SERVING, "house", "merchants", "webhooks", "timers", "listen", "signature"),
-    *("rates", "proof", "sandbox", "vault", "bench"),
+    *("rates", "proof", "settling", "sandbox", "vault", "bench"),
 )
 
 

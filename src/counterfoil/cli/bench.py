@@ -34,7 +34,7 @@ def bench(  # noqa: PLR0913 (each is a documented option)
     Parameters
     ----------
     call
-        Only these: authorize, create, charge, refund, get, list (may be repeated; default all).
+        Only authorize, create, signed, order, charge, refund, get, list or filter (repeatable).
     connections
         How many connections at once (may be repeated; default 1, 8 and 64).
     rounds

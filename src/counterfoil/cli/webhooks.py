@@ -16,7 +16,7 @@ from counterfoil.cli.output import Cell, print_json, say, show
 from counterfoil.cli.serving import Json
 from counterfoil.cli.specimen import specimen
 from counterfoil.config import SettingsError, from_environment
-from counterfoil.core.callbacks import Attempt, Endpoint, Told
+from counterfoil.core.callbacks import Attempt, Endpoint, Told, written
 from counterfoil.core.card import SealedSecret, Secret
 from counterfoil.core.events import Event
 from counterfoil.core.merchant import Merchant
@@ -311,7 +311,7 @@ async def _posted(
             now=SystemClock().now(),
             base=parts.settings.base_url,
         )
-        callback = forms()[endpoint.wire].callback(told)
+        callback = await written(forms()[endpoint.wire], told)
         if callback is not None:
             return Attempt(
                 id=parts.ids.next(),

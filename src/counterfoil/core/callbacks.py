@@ -5,7 +5,7 @@ its event gets a callback in the form of its wire: at least once, in order withi
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
 from msgspec.structs import replace
@@ -131,9 +131,15 @@ class Form(Protocol):
         """What it has words for."""
         ...
 
-    def callback(self, told: Told) -> Callback | None:
+    def callback(self, told: Told) -> Callback | Awaitable[Callback | None] | None:
         """What is posted, the same body at every attempt; None: nothing to this endpoint."""
         ...
+
+
+async def written(form: Form, told: Told) -> Callback | None:
+    """What is posted in that form, once it is written."""
+    made = form.callback(told)
+    return await made if isinstance(made, Awaitable) else made
 
 
 class Receipt(Record):

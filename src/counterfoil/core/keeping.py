@@ -78,3 +78,10 @@ class Keeper(Protocol):
         A notice stays while an attempt of its order does, or a callback waits or is parked.
         """
         ...
+
+    async def drop(self, items: Sequence[Kept], cards: Sequence[int] = ()) -> None:
+        """Forget what still is as given, and sealed cards, of the merchant of the first; at once.
+
+        `items` is not empty.
+        """
+        ...

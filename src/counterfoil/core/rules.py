@@ -215,7 +215,7 @@ def lapsed(order: Order, now: int) -> bool:
 
 def open_amount(order: Order) -> int:
     """Minor units of the order that no payment has collected, holds or is about to."""
-    taken = 0
+    taken = sum(each.minor for each in order.waived)
     for payment in order.payments:
         if not payment.log:
             continue

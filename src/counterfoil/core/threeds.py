@@ -124,7 +124,8 @@ class Demand(Record):
 
     `base` is the public address of our own pages, without a slash at its end. `notify_url` gets the
     browser with a CRes instead of them; `return_url` gets it in the end. `guided`: our own pages
-    lead the browser, so they go on by themselves after the method step.
+    lead the browser, so they go on by themselves after the method step. `attempt`: the order may be
+    paid by another payment too, so where this one fails it fails alone.
     """
 
     reason: str
@@ -133,6 +134,7 @@ class Demand(Record):
     return_url: str | None = None
     notify_url: str | None = None
     guided: bool = False
+    attempt: bool = False
 
 
 class Form(Record):
@@ -172,7 +174,7 @@ class Authentication(Record):
 
     `form` is what the browser submits next, or submitted last; `method` what it submitted before
     it was `resumed`. `acs` and `directory` are the ids of version 2 that the others gave.
-    `at_once`: the payment is charged once authorized.
+    `at_once`: the payment is charged once authorized. `attempt`: as demanded.
     """
 
     version: Version
@@ -191,6 +193,7 @@ class Authentication(Record):
     method: Form | None = None
     resumed: int | None = None
     guided: bool = False
+    attempt: bool = False
     seen: bool = False  # the issuer's method page reported back
     acs: str | None = None
     directory: str | None = None

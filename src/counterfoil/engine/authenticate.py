@@ -15,9 +15,11 @@ from typing import Final, TypeAlias
 import structlog
 from msgspec.structs import replace
 
+from counterfoil.core.answers import Declined
 from counterfoil.core.authenticator import Authenticator, Request, Verdict
 from counterfoil.core.card import Brand, SealedCard
 from counterfoil.core.change import KeyUse, change, held, rejected
+from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Kind, Order, Payment, Secure3d
@@ -36,10 +38,12 @@ from counterfoil.core.threeds import (
     passes,
 )
 from counterfoil.core.timers import Due, Timer
+from counterfoil.core.unasked import fail
 from counterfoil.engine import session
 from counterfoil.engine.awaiting import (
     PURPOSE,
     OvertakenError,
+    asked,
     committed,
     expire,
     number_of,
@@ -55,7 +59,8 @@ SESSION_US: Final = 30 * 60 * 1_000_000  # issuers give a cardholder ten minutes
 class Start(Record):
     """What an authentication begins with, besides the order.
 
-    `at_once`: charge once authorized. `cards` and `once` are committed with the order.
+    `at_once`: charge once authorized. `cards` and `once` are committed with the order. `payment`:
+    the one that is meant (default: the last).
     """
 
     demand: Demand
@@ -63,37 +68,66 @@ class Start(Record):
     cards: tuple[SealedCard, ...] = ()
     once: Once | None = None
     at_once: bool = False
+    payment: int | None = None
 
 
 class PayerAnswer(Record):
-    """A PaRes, as the browser or the merchant brought it."""
+    """A PaRes, as the browser or the merchant brought it; `number`: the MD with it."""
 
     text: str
+    number: str | None = None
 
 
 class ChallengeAnswer(Record):
-    """A CRes, or nothing: what counts is the result on file."""
+    """A CRes, or nothing: what counts is the result on file. `number`: its threeDSSessionData."""
 
     text: str | None = None
+    number: str | None = None
 
 
 Answer: TypeAlias = PayerAnswer | ChallengeAnswer
+About: TypeAlias = tuple[Order, Payment]
 
 
 async def begin(engine: Engine, merchant: Merchant, order: Order, start: Start) -> Done:
-    """Authenticate the order's last payment, which has no operation yet.
+    """Authenticate a payment of the order, which has no operation yet.
 
-    Done with an operation: it went on to the acquirer. Without one: closed, or `form_of` gives what
-    the browser has to submit. Raises `Refused`: NOT_SUPPORTED where the terminal has no way to
-    issuers, BUSY where the stored order has changed meanwhile; `KeyTakenError`.
+    Done with an operation: it went on to the acquirer, or an attempt has failed. Without one:
+    closed, or `form_of` gives what the browser has to submit; or the card of an attempt takes no
+    part in 3-D Secure, and then nothing has changed. Raises `Refused`: NOT_SUPPORTED where the
+    terminal has no way to issuers, BUSY where the stored order has changed meanwhile;
+    `KeyTakenError`.
     """
     payment = order.payments[-1]
+    if start.payment is not None:
+        payment = next(each for each in order.payments if each.id == start.payment)
     authenticator = authenticator_of(engine, merchant, payment)
     now = engine.clock.now()
-    request = _request(engine, merchant, order, start.data, start.demand)
+    request = _request(engine, merchant, (order, payment), start.data, start.demand)
     version = Version.TWO_2 if start.demand.browser else Version.ONE
     verdict = await _asked(engine, authenticator.begin(request), version)
-    known = Authentication(
+    attempt, result = start.demand.attempt, verdict.result
+    if attempt and result is not None and result.status is None:
+        return Done(order=order)
+    known = _begun(start, verdict, now)
+    payment = replace(payment, authentication=known)
+    waiting = renewed(order, payment)
+    try:
+        if result is not None:
+            return await _act(engine, merchant, (waiting, payment), result, start)
+        key = _key_use(start.once, order, now)
+        made = change(waiting, cards=start.cards, key=key)
+        if attempt:  # it ends by the timer that every attempt has
+            return Done(order=await committed(engine, made))
+        timer = Timer(kind=Due.EXPIRE, subject=order.id, due=known.expires)
+        return Done(order=await committed(engine, held(made, timer, now)))
+    except OvertakenError as error:
+        raise Refused(Code.BUSY) from error
+
+
+def _begun(start: Start, verdict: Verdict, now: int) -> Authentication:
+    """What is kept of an authentication that has just begun."""
+    return Authentication(
         version=verdict.version,
         reason=start.demand.reason,
         step=Step.METHOD if verdict.method else Step.CHALLENGE,
@@ -107,20 +141,11 @@ async def begin(engine: Engine, merchant: Merchant, order: Order, start: Start) 
         return_url=start.demand.return_url,
         notify_url=start.demand.notify_url,
         guided=start.demand.guided,
+        attempt=start.demand.attempt,
         form=verdict.form,
         acs=verdict.acs,
         directory=verdict.directory,
     )
-    asked = renewed(order, replace(payment, authentication=known))
-    try:
-        if verdict.result is not None:
-            return await _act(engine, merchant, asked, verdict.result, start)
-        key = _key_use(start.once, order, now)
-        made = change(asked, cards=start.cards, key=key)
-        timer = Timer(kind=Due.EXPIRE, subject=order.id, due=known.expires)
-        return Done(order=await committed(engine, held(made, timer, now)))
-    except OvertakenError as error:
-        raise Refused(Code.BUSY) from error
 
 
 async def resume(engine: Engine, merchant: Merchant, order: int, once: Once | None = None) -> Done:
@@ -128,15 +153,19 @@ async def resume(engine: Engine, merchant: Merchant, order: int, once: Once | No
 
     Raises `Refused`: WRONG_STATE where the order does not wait for that, SESSION_EXPIRED.
     """
-    now, payment, known = await _waiting(engine, merchant, order, "resume")
+    now, payment, known = await _waiting(engine, merchant, order, "resume", None)
     if known.step is not Step.METHOD:
         raise Refused(Code.WRONG_STATE, operation="resume", standing=standing(now))
     data = await engine.card_of(payment, merchant.id)
     assert data is not None  # it was stored with the order
     demand = Demand(
-        reason=known.reason, base=known.base, browser=known.browser, notify_url=known.notify_url
+        reason=known.reason,
+        base=known.base,
+        browser=known.browser,
+        notify_url=known.notify_url,
+        attempt=known.attempt,
     )
-    request = _request(engine, merchant, now, data, demand)
+    request = _request(engine, merchant, (now, payment), data, demand)
     asking = authenticator_of(engine, merchant, payment).proceed(request, known)
     verdict = await _asked(engine, asking, known.version)
     at = engine.clock.now()
@@ -174,19 +203,29 @@ async def complete(
     after these four the order still waits. Also `KeyTakenError`.
     """
     for _ in range(TRIES_MAX):
-        now, payment, known = await _waiting(engine, merchant, order, "complete")
-        data = await engine.card_of(payment, merchant.id)
-        assert data is not None  # it was stored with the order
-        demand = Demand(reason=known.reason, base=known.base)
-        request = _request(engine, merchant, now, data, demand)
-        authenticator = authenticator_of(engine, merchant, payment)
-        result = _read(authenticator, answer, request, known)
-        start = Start(demand=demand, data=data, once=once, at_once=known.at_once)
+        about, start, result = await read(engine, merchant, order, answer)
         try:
-            return await _act(engine, merchant, now, result, start)
+            return await _act(engine, merchant, about, result, replace(start, once=once))
         except OvertakenError:
             continue
     raise Refused(Code.BUSY)
+
+
+async def read(
+    engine: Engine, merchant: Merchant, order: int, answer: Answer
+) -> tuple[About, Start, Result]:
+    """The order as it rests, how its authentication began, and the result that counts.
+
+    Nothing is done with it. Raises `Refused` as `complete` does.
+    """
+    now, payment, known = await _waiting(engine, merchant, order, "complete", answer)
+    data = await engine.card_of(payment, merchant.id)
+    assert data is not None  # it was stored with the order
+    demand = Demand(reason=known.reason, base=known.base, attempt=known.attempt)
+    request = _request(engine, merchant, (now, payment), data, demand)
+    authenticator = authenticator_of(engine, merchant, payment)
+    result = _read(authenticator, answer, request, known)
+    return (now, payment), Start(demand=demand, data=data, at_once=known.at_once), result
 
 
 def authenticator_of(engine: Engine, merchant: Merchant, payment: Payment) -> Authenticator:
@@ -211,11 +250,15 @@ async def _asked(engine: Engine, work: Awaitable[Verdict], version: Version) -> 
 
 
 async def _waiting(
-    engine: Engine, merchant: Merchant, order: int, operation: str
+    engine: Engine, merchant: Merchant, order: int, operation: str, answer: Answer | None
 ) -> tuple[Order, Payment, Authentication]:
     """The order as it rests and the authentication that it waits for; raises `Refused`."""
     now = await expire(engine, merchant.id, order)
-    payment = now.payments[-1] if now.payments else None
+    payment = asked(now, answer.number if answer else None)
+    if answer is not None and answer.number is not None and payment is None:
+        first = isinstance(answer, PayerAnswer)
+        raise Refused(Code.BAD_PAYER_ANSWER if first else Code.BAD_CHALLENGE_ANSWER)
+    payment = payment or (now.payments[-1] if now.payments else None)
     known = payment.authentication if payment else None
     if now.closed is Code.SESSION_EXPIRED:
         raise Refused(Code.SESSION_EXPIRED)
@@ -223,6 +266,8 @@ async def _waiting(
         raise Refused(Code.ALREADY_COMPLETED)
     if payment is None or known is None:
         raise Refused(Code.WRONG_STATE, operation=operation, standing=standing(now))
+    if known.attempt and engine.clock.now() >= known.expires:
+        raise Refused(Code.SESSION_EXPIRED)
     return now, payment, known
 
 
@@ -242,10 +287,10 @@ def _read(
 
 
 async def _act(
-    engine: Engine, merchant: Merchant, order: Order, result: Result, start: Start
+    engine: Engine, merchant: Merchant, about: About, result: Result, start: Start
 ) -> Done:
     """Authorize, or refuse; raises `OvertakenError` where the order is no longer as decided on."""
-    payment = order.payments[-1]
+    order, payment = about
     known = payment.authentication
     assert known is not None
     brand = Brand.UNKNOWN if payment.card is None else payment.card.brand
@@ -257,16 +302,18 @@ async def _act(
         browser=None,
         changed=engine.clock.now(),
     )
-    done = renewed(
-        order,
-        replace(payment, authentication=ended, secure3d=_proof(ended, result, brand, good=good)),
-    )
+    proof = _proof(ended, result, brand, good=good)
+    payment = replace(payment, authentication=ended, secure3d=proof)
+    done = renewed(order, payment)
     if not good:
-        closed = rejected(done, Code.AUTHENTICATION_FAILED, ended.changed)
-        key = _key_use(start.once, order, ended.changed)
-        return Done(order=await committed(engine, change(closed, cards=start.cards, key=key)))
-    mark = start.once.key if start.once else None
-    command = Command(kind=Kind.AUTHORIZE, payment=payment.id, key=mark, charge_next=start.at_once)
+        return await _refused(engine, merchant, (done, payment), start)
+    command = Command(
+        kind=Kind.AUTHORIZE,
+        minor=payment.amount.minor,  # what the cardholder has agreed to, whatever is open now
+        payment=payment.id,
+        key=start.once.key if start.once else None,
+        charge_next=start.at_once,
+    )
 
     def choose(now: Order) -> Command:
         if now.version != order.version:
@@ -277,6 +324,26 @@ async def _act(
         merchant, done, choose, once=start.once, cards=start.cards
     )
     return await engine.carry_out(merchant, begun, operation, start.data)
+
+
+async def _refused(engine: Engine, merchant: Merchant, about: About, start: Start) -> Done:
+    """The order closed, or where others may pay it the payment alone."""
+    order, payment = about
+    now = engine.clock.now()
+    key = _key_use(start.once, order, now)
+    if payment.authentication is None or not payment.authentication.attempt:
+        closed = rejected(order, Code.AUTHENTICATION_FAILED, now)
+        return Done(order=await committed(engine, change(closed, cards=start.cards, key=key)))
+    failed, operation = fail(
+        order,
+        payment.id,
+        Declined(decline=Decline.CARD_AUTHENTICATION_FAILED),
+        stamp=engine.ids.next(),
+        terms=await engine.terms(merchant, order),
+        key=start.once.key if start.once else None,
+    )
+    made = change(failed, born=(operation,), closed=(operation,), cards=start.cards, key=key)
+    return Done(order=await committed(engine, made), operation=operation)
 
 
 def _proof(known: Authentication, result: Result, brand: Brand, *, good: bool) -> Secure3d:
@@ -291,16 +358,16 @@ def _proof(known: Authentication, result: Result, brand: Brand, *, good: bool) -
 
 
 def _request(
-    engine: Engine, merchant: Merchant, order: Order, data: CardData, demand: Demand
+    engine: Engine, merchant: Merchant, about: About, data: CardData, demand: Demand
 ) -> Request:
-    payment = order.payments[-1]
+    order, payment = about
     return Request(
         merchant=merchant,
         terminal=payment.terminal,
         amount=payment.amount,
         card=data,
         session=session.token(engine.vault, PURPOSE, session.Place(merchant.id, order.id)),
-        number=number_of(order),
+        number=number_of(order, payment, attempt=demand.attempt),
         seeds=session.seeds(engine.vault, payment.id),
         base=demand.base,
         at=engine.clock.now(),

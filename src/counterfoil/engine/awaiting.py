@@ -25,21 +25,40 @@ class OvertakenError(Exception):
     """Another step came first: look again."""
 
 
+def asked(order: Order, number: str | None = None) -> Payment | None:
+    """The payment whose cardholder is asked: the last that waits, or else the last that did.
+
+    `number`: of those that a browser brought this number back from (`number_of`).
+    """
+    known = [
+        each
+        for each in order.payments
+        if each.authentication is not None
+        and number in {None, number_of(order, each, attempt=each.authentication.attempt)}
+    ]
+    waiting = [each for each in known if _waits(each)]
+    return next(reversed(waiting or known), None)
+
+
+def _waits(payment: Payment) -> bool:
+    known = payment.authentication
+    return known is not None and known.waits and not payment.log
+
+
 async def receive(engine: Engine, delivered: Delivered) -> bool:
     """Put a result on file; whether it was taken. The same one again is; another one is not."""
     for _ in range(TRIES_MAX):
         found = await locate(engine, delivered.session)
-        if found is None:
-            return False
-        _, order = found
-        payment = order.payments[-1]
-        known = payment.authentication
-        if known is None or _ids(known) != _ids(delivered):
+        order = None if found is None else found[1]
+        payment = None if order is None else _of(order, delivered)
+        known = None if payment is None else payment.authentication
+        if order is None or payment is None or known is None:
             return False
         if known.result == delivered.result:
             return True
         now = engine.clock.now()
-        if known.step is not Step.CHALLENGE or order.closed or now >= known.expires:
+        over = order.closed or payment.log or now >= known.expires
+        if known.step is not Step.CHALLENGE or over:
             return False
         filed = replace(known, step=Step.READY, result=delivered.result, changed=now)
         try:
@@ -50,13 +69,23 @@ async def receive(engine: Engine, delivered: Delivered) -> bool:
     return False
 
 
+def _of(order: Order, delivered: Delivered) -> Payment | None:
+    for each in order.payments:
+        if each.authentication is not None and _ids(each.authentication) == _ids(delivered):
+            return each
+    return None
+
+
 async def seen(engine: Engine, given: str) -> bool:
     """The issuer's method page reports back: the browser has shown itself. Whether that is news."""
     found = await locate(engine, given)
-    known = None if found is None else found[1].payments[-1].authentication
-    if found is None or known is None or known.step is not Step.METHOD or known.seen:
+    payment = None if found is None else asked(found[1])
+    known = None if payment is None else payment.authentication
+    if found is None or payment is None or known is None:
         return False
-    payment = replace(found[1].payments[-1], authentication=replace(known, seen=True))
+    if known.step is not Step.METHOD or known.seen:
+        return False
+    payment = replace(payment, authentication=replace(known, seen=True))
     try:
         await committed(engine, change(renewed(found[1], payment)))
     except OvertakenError:
@@ -65,13 +94,18 @@ async def seen(engine: Engine, given: str) -> bool:
 
 
 async def expire(engine: Engine, merchant: int, order: int) -> Order:
-    """The order, refused if its authentication waits although its session is over."""
+    """The order, refused if its authentication waits although its session is over.
+
+    One of several attempts ends by a timer of its own, and its order stays.
+    """
     for _ in range(TRIES_MAX):
         now = await engine.store.load(merchant, order)
-        payment = now.payments[-1] if now.payments else None
+        payment = asked(now)
         known = payment.authentication if payment else None
         at = engine.clock.now()
         if payment is None or known is None or not known.waits or now.closed or at < known.expires:
+            return now
+        if known.attempt:
             return now
         over = replace(known, step=Step.FAILED, changed=at, browser=None)
         closed = rejected(
@@ -94,17 +128,24 @@ async def locate(engine: Engine, given: str) -> tuple[Merchant, Order] | None:
     return (merchant, order) if order.payments else None
 
 
-def form_of(order: Order) -> Form | None:
-    """What the cardholder's browser has to submit before anything else happens, if it has."""
-    known = order.payments[-1].authentication if order.payments else None
-    if known is None or not known.waits or order.closed is not None:
+def form_of(order: Order, payment: Payment | None = None) -> Form | None:
+    """What the cardholder's browser has to submit before anything else happens, if it has.
+
+    `payment`: for that one, where the order has several.
+    """
+    meant = payment or asked(order)
+    if meant is None or not _waits(meant) or order.closed is not None:
         return None
-    return known.form
+    return meant.authentication.form if meant.authentication else None
 
 
-def number_of(order: Order) -> str:
-    """What comes back with the browser unchanged: the order's number in base64."""
-    return base64.b64encode(str(order.id).encode()).decode()
+def number_of(order: Order, payment: Payment | None = None, *, attempt: bool = False) -> str:
+    """What comes back with the browser unchanged: the order's number in base64.
+
+    Of one of several attempts it is the payment's, so that they are told apart.
+    """
+    number = payment.id if payment and attempt else order.id
+    return base64.b64encode(str(number).encode()).decode()
 
 
 async def committed(engine: Engine, made: Change) -> Order:
@@ -120,8 +161,9 @@ async def committed(engine: Engine, made: Change) -> Order:
 
 
 def renewed(order: Order, payment: Payment) -> Order:
-    """The order with its last payment as it is now."""
-    return replace(order, payments=(*order.payments[:-1], payment))
+    """The order with that payment as it is now."""
+    payments = tuple(payment if each.id == payment.id else each for each in order.payments)
+    return replace(order, payments=payments)
 
 
 def _ids(known: Authentication | Delivered) -> tuple[str, str | None, str | None]:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from counterfoil.core.callbacks import GONE, Attempt, Courier, Endpoint, Told
+from counterfoil.core.callbacks import GONE, Attempt, Courier, Endpoint, Told, written
 from counterfoil.core.events import Notice
 from counterfoil.core.history import as_of
 from counterfoil.core.ports import Clock, Ids, Store, Vault
@@ -101,7 +101,7 @@ async def post(desk: Desk, endpoint: Endpoint, notice: Notice) -> Attempt | None
         now=desk.wall.now(),
         base=desk.base,
     )
-    callback = form.callback(told)
+    callback = await written(form, told)
     if callback is None:
         return None
     number = desk.ids.next()

@@ -1,9 +1,14 @@
-"""3-D Secure of an order that is paid on our own page: the page's guide over `authenticate.py`."""
+"""3-D Secure of what is paid on our own pages: orders and attempts, over `authenticate.py`."""
 
 from typing import Final
 
+from msgspec.structs import replace
+
+from counterfoil.core.card import Cvv
+from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Order
+from counterfoil.core.record import Record
 from counterfoil.core.threeds import Browser, Demand
 from counterfoil.engine import authenticate
 from counterfoil.engine.awaiting import form_of
@@ -11,6 +16,7 @@ from counterfoil.engine.pages import Challenge, Prepared, at_once, attached, pat
 from counterfoil.engine.perform import Engine
 
 TEXT_MAX: Final = 2048
+OVERTAKEN: Final = frozenset({Code.BUSY, Code.ALREADY_AUTHORIZED})  # another was quicker
 
 
 class Secured:
@@ -52,6 +58,40 @@ class Secured:
         if form is None:
             return None
         return Challenge(action=form.url, method=form.method, fields=form.fields)
+
+
+class Asking(Record):
+    """That the issuer of an attempt's card be asked; `at_once`: charge it once authorized."""
+
+    payment: int
+    demand: Demand
+    cvv: Cvv | None = None
+    at_once: bool = False
+
+
+async def attempted(engine: Engine, merchant: Merchant, order: Order, asking: Asking) -> Order:
+    """The order after that, if it was still to be done and somebody can be asked.
+
+    Else as it was: it is no card, was tried or asked about before, or takes no part in 3-D Secure.
+    """
+    payment = next(each for each in order.payments if each.id == asking.payment)
+    asked = payment.authentication is not None or payment.log
+    there = merchant.terminal(payment.terminal).connector in engine.authenticators
+    data = None if asked or not there else await engine.card_of(payment, merchant.id)
+    if data is None:
+        return order
+    start = authenticate.Start(
+        demand=asking.demand,
+        data=replace(data, cvv=asking.cvv),
+        at_once=asking.at_once,
+        payment=payment.id,
+    )
+    try:
+        return (await authenticate.begin(engine, merchant, order, start)).order
+    except Refused as refusal:
+        if refusal.code not in OVERTAKEN:
+            raise
+    return await engine.store.load(merchant.id, order.id)
 
 
 def browser(told: tuple[tuple[str, str], ...]) -> Browser | None:

@@ -7,7 +7,7 @@ from counterfoil.core.keeping import Kept, Old
 from counterfoil.store import bulk, old, rows
 from counterfoil.store import tables as t
 from counterfoil.store.errands import ErrandStore
-from counterfoil.store.kept import keeping, kept_now, kept_run, read_kept
+from counterfoil.store.kept import dropping, keeping, kept_now, kept_run, read_kept
 from counterfoil.store.link import Connection, read
 
 
@@ -47,3 +47,10 @@ class KeptErrands(ErrandStore):
         last: int = found[0][0] if found else span["last"]
         await self._all(old.notices(), tuple, **(span | {"before": before, "last": last}))
         return last if found else None
+
+    async def drop(self, items: Sequence[Kept], cards: Sequence[int] = ()) -> None:
+        async def work(connection: Connection) -> None:
+            for query, given in dropping(items, cards):
+                await read(connection, query, **given)
+
+        await self._alter(work)

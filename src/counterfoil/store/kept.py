@@ -1,11 +1,11 @@
 """What both stores do with the texts that are kept beside orders."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Final
 
 import apsw
-from sqlalchemy import BigInteger, bindparam, select, update
+from sqlalchemy import BigInteger, bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -44,6 +44,30 @@ def kept_instead() -> Query:
         .where(*_place(), at(k.c.body, "was"))
         .returning(k.c.id)
     )
+
+
+@cache
+def kept_no_more() -> Query:
+    """Forget a text where it is still that."""
+    return compiled(delete(t.kept).where(*_place(), at(t.kept.c.body, "was")))
+
+
+@cache
+def card_no_more() -> Query:
+    """Forget a sealed card."""
+    k = t.cards
+    return compiled(delete(k).where(at(k.c.merchant_id, "merchant"), at(k.c.id, "id")))
+
+
+def dropping(
+    items: Sequence[Kept], cards: Sequence[int]
+) -> Iterator[tuple[Query, dict[str, object]]]:
+    """The statements that forget them, and what each is given."""
+    for item in items:
+        place = {"merchant": item.merchant, "kind": item.kind, "id": item.id}
+        yield kept_no_more(), {**place, "was": item.body}
+    for card in cards:
+        yield card_no_more(), {"merchant": items[0].merchant, "id": card}
 
 
 @cache
@@ -117,6 +141,13 @@ class KeptStore(TimedStore):
         last: int = found[0][0] if found else span["last"]
         await self._alter(_removed(old.notices(), span | {"before": before, "last": last}))
         return last if found else None
+
+    async def drop(self, items: Sequence[Kept], cards: Sequence[int] = ()) -> None:
+        def work(connection: apsw.Connection) -> None:
+            for query, given in dropping(items, cards):
+                connection.execute(query.sql, query.bind(**given))
+
+        await self._alter(work)
 
 
 def _removed(query: Query, given: Mapping[str, object]) -> Callable[[apsw.Connection], list[Row]]:

@@ -123,6 +123,15 @@ class MemoryStore(TimedMemory):
         places = [place for place in self._kept if place[:2] == (merchant, kind)]
         return [self._kept[place] for place in sorted(places) if place[2] > after][:limit]
 
+    async def drop(self, items: Sequence[Kept], cards: Sequence[int] = ()) -> None:
+        """Forget what still is as given, and sealed cards."""
+        for each in items:
+            place = (each.merchant, each.kind, each.id)
+            if self._kept.get(place) == each:
+                del self._kept[place]
+        for card in cards:
+            self._cards.pop((items[0].merchant, card), None)
+
     async def key_use(self, merchant: int, key: str) -> KeyUse | None:
         """What an idempotency key was used for."""
         return self._keys.get((merchant, key))

@@ -7,39 +7,32 @@ reads the order.
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
-from counterfoil.core.order import Order
+from counterfoil.core.order import Order, Payment
 from counterfoil.core.rules import standing
 from counterfoil.core.threeds import Step
 from counterfoil.engine.authenticate import Answer, ChallengeAnswer, PayerAnswer, complete, resume
-from counterfoil.engine.awaiting import form_of, locate, number_of, seen
+from counterfoil.engine.awaiting import asked, form_of, locate, seen
 from counterfoil.engine.perform import Engine
 from counterfoil.exchange import Exchange, NoRouteError, Reply, Routes
 from counterfoil.exchange import Handler as Serve
-from counterfoil.web.checkout import page as checkout
-from counterfoil.web.checkout.routes import NEWS, SANDBOX, alone
-from counterfoil.web.checkout.view import Look, Message, News
-from counterfoil.web.checkout.words import chosen
-from counterfoil.web.html import (
-    HEADERS,
-    SCRIPT,
-    SCRIPT_TYPE,
-    UnreadableError,
-    form,
-    given,
-    page,
-    paragraph,
-    with_order,
-)
+from counterfoil.slip import page as checkout
+from counterfoil.slip.view import Detour, Look, Message, News
+from counterfoil.slip.words import chosen
+from counterfoil.web.checkout.routes import NEWS, SANDBOX, alone, no_route
+from counterfoil.web.html import HEADERS, UnreadableError, given, page, with_order
 
 TITLE: Final = "Your payment"
-SUBMITS: Final = '<script src="/complete/submit.js" defer></script>\n'
-OVER: Final = {Code.ALREADY_COMPLETED, Code.SESSION_EXPIRED}  # sent on like the first time
+# Sent on like the first time: it is over, or another payment of the order was quicker.
+OVER: Final = {
+    *(Code.ALREADY_COMPLETED, Code.SESSION_EXPIRED),
+    *(Code.ALREADY_AUTHORIZED, Code.EXCEEDS_ORDER),
+}
 Fields = dict[str, str]
 Handler = Callable[[Engine, Exchange], Awaitable[Reply]]
 
@@ -47,14 +40,15 @@ Handler = Callable[[Engine, Exchange], Awaitable[Reply]]
 async def first(engine: Engine, exchange: Exchange) -> Reply:
     """/complete/secure3d: MD and PaRes."""
     fields = await given(exchange)
-    answer = PayerAnswer(text=fields.get("PaRes", ""))
+    answer = PayerAnswer(text=fields.get("PaRes", ""), number=brought(fields, "MD"))
     return await _finish(engine, exchange, fields, answer)
 
 
 async def second(engine: Engine, exchange: Exchange) -> Reply:
     """/complete/secure3d20: threeDSSessionData, and a CRes where there was a challenge."""
     fields = await given(exchange)
-    answer = ChallengeAnswer(text=fields.get("cres") or None)
+    number = brought(fields, "threeDSSessionData")
+    answer = ChallengeAnswer(text=fields.get("cres") or None, number=number)
     return await _finish(engine, exchange, fields, answer)
 
 
@@ -63,23 +57,17 @@ async def method(engine: Engine, exchange: Exchange) -> Reply:
     token = (await given(exchange)).get("session", "")
     await seen(engine, token)
     found = await locate(engine, token)
-    known = None if found is None else found[1].payments[-1].authentication
-    if found is None or known is None or not known.guided:
+    payment = None if found is None else asked(found[1])
+    known = None if payment is None else payment.authentication
+    if found is None or payment is None or known is None or not known.guided:
         return page(200, TITLE, "")
     merchant, order = found
     if known.step is Step.METHOD:
         with suppress(Refused):  # somebody was quicker, or it is too late
             await resume(engine, merchant, order.id)
         order = await engine.store.load(merchant.id, order.id)
-    next_one = form_of(order)
-    if next_one is None:
-        return back(exchange, merchant, order)
-    return page(200, TITLE, form("next", next_one.url, next_one.fields, "Go on"), SUBMITS)
-
-
-async def script(_: Engine, __: Exchange) -> Reply:
-    """/complete/submit.js."""
-    return Reply(200, SCRIPT, HEADERS, SCRIPT_TYPE)
+    payment = next(each for each in order.payments if each.id == payment.id)
+    return onward(Return(exchange, merchant, order, payment))
 
 
 async def _finish(engine: Engine, exchange: Exchange, fields: Fields, answer: Answer) -> Reply:
@@ -87,46 +75,72 @@ async def _finish(engine: Engine, exchange: Exchange, fields: Fields, answer: An
     if found is None:
         return alone(exchange, News.MISSING)
     merchant, order = found
-    brought = fields.get("MD" if isinstance(answer, PayerAnswer) else "threeDSSessionData")
-    if brought is not None and brought.replace(" ", "+") != number_of(order):
-        return _not_this()
+    usable = True
     try:
         order = (await complete(engine, merchant, order.id, answer)).order
     except Refused as refusal:
-        if refusal.code not in OVER:
-            return _not_this()
+        usable = refusal.code in OVER
         order = await engine.store.load(merchant.id, order.id)
-    return back(exchange, merchant, order)
+    payment = asked(order, answer.number) or order.payments[-1]
+    there = Return(exchange, merchant, order, payment)
+    return back(there) if usable else told(there, News.UNUSABLE)
 
 
-def back(exchange: Exchange, merchant: Merchant, order: Order) -> Reply:
+class Return(NamedTuple):
+    """A browser that comes back: whose payment of which order it is about."""
+
+    exchange: Exchange
+    merchant: Merchant
+    order: Order
+    payment: Payment
+
+    @property
+    def shop(self) -> str | None:
+        """Where the merchant wants its customer, if it said so."""
+        known = self.payment.authentication
+        if known is None or known.return_url is None:
+            return None
+        return with_order(known.return_url, self.order.id)
+
+    @property
+    def look(self) -> Look:
+        """What every page of the order shows."""
+        order = self.order
+        return Look(
+            language=chosen(None, self.exchange.header(b"accept-language")),
+            merchant=self.merchant.name,
+            amount=self.payment.amount,
+            description=order.description,
+            order=order.reference or str(order.id),
+            test=self.merchant.terminal(self.payment.terminal).connector == SANDBOX,
+        )
+
+
+def onward(there: Return) -> Reply:
+    """On to the issuer, if it has not heard enough yet."""
+    form = form_of(there.order, there.payment)
+    if form is None:
+        return back(there)
+    view = Detour(look=there.look, action=form.url, method=form.method, fields=form.fields)
+    return checkout.framed(checkout.detour(view))
+
+
+def back(there: Return) -> Reply:
     """To the merchant's page with the order's number; without one, how it ended."""
-    payment = order.payments[-1]
-    known = payment.authentication
-    if known is not None and known.return_url is not None:
-        url = with_order(known.return_url, order.id)
-        return Reply(303, b"", {**HEADERS, "Location": url}, "text/plain")
-    look = Look(
-        language=chosen(None, exchange.header(b"accept-language")),
-        merchant=merchant.name,
-        amount=order.amount,
-        description=order.description,
-        order=order.reference or str(order.id),
-        test=merchant.terminal(payment.terminal).connector == SANDBOX,
-    )
-    return framed(checkout.message(Message(look=look, news=NEWS[standing(order)])))
+    if there.shop is None:
+        return told(there, NEWS[standing(there.order)])
+    return Reply(303, b"", {**HEADERS, "Location": there.shop}, "text/plain")
 
 
-def framed(reply: Reply) -> Reply:
-    """The page, fit for a frame: many shops show the bank in one, and nothing is to press here."""
-    headers = {name: text for name, text in reply.headers.items() if name != "X-Frame-Options"}
-    policy = headers["Content-Security-Policy"].replace(" frame-ancestors 'none';", "")
-    return reply._replace(headers={**headers, "Content-Security-Policy": policy})
+def told(there: Return, news: News) -> Reply:
+    """A page that tells something of the order, with the way back to the shop."""
+    return checkout.framed(checkout.message(Message(look=there.look, news=news, back=there.shop)))
 
 
-def _not_this() -> Reply:
-    text = "Your bank's answer could not be used for this payment. Nothing was charged."
-    return page(422, TITLE, paragraph(text))
+def brought(fields: Fields, name: str) -> str | None:
+    """The number that came back; a blank of a query was a plus."""
+    number = fields.get(name)
+    return None if number is None else number.replace(" ", "+")
 
 
 # fmt: off
@@ -134,7 +148,6 @@ ROUTES: Final[Routes[Handler]] = Routes((
     ("GET POST", "/complete/secure3d",   first),
     ("GET POST", "/complete/secure3d20", second),
     ("POST",     "/complete/method",     method),
-    ("GET",      "/complete/submit.js",  script),
 ))
 # fmt: on
 
@@ -147,16 +160,13 @@ def serve(engine: Engine) -> Serve:
             handler, _ = ROUTES.find(exchange.method, exchange.path)
             return await handler(engine, exchange)
         except NoRouteError as error:
-            if error.allowed:
-                headers = {"Allow": ", ".join(error.allowed)}
-                return page(405, "Not like this", "")._replace(headers={**HEADERS, **headers})
+            return no_route(exchange, error)
         except UnreadableError:
-            return _not_this()
-        except Refused:
-            pass  # a token of an order that is gone
+            return checkout.framed(alone(exchange, News.UNUSABLE))
+        except Refused:  # a token of an order that is gone
+            return alone(exchange, News.MISSING)
         except Exception:  # noqa: BLE001 (an edge: the browser gets a page, the log the cause)
             structlog.get_logger().exception("a browser's return failed")
             return alone(exchange, News.TROUBLE)
-        return alone(exchange, News.MISSING)
 
     return run

@@ -23,6 +23,7 @@ from counterfoil.engine.perform import Choose, Done, Once
 from counterfoil.exchange import BODY_MAX, CutShortError, Exchange, Reply, TooLargeError
 
 BAD_KEY: Final = "The Idempotency-Key must have 1 to 255 printable characters."
+SANDBOX: Final = "sandbox"  # the connector behind which no money moves
 SIGNED_BYTES: Final = 16
 FIRST: Final = 3  # the place of the first id in /v1/orders/{id}/...
 SECOND: Final = 5
@@ -48,7 +49,7 @@ class Meant(NamedTuple):
 class Call:
     """One request of a known account."""
 
-    __slots__ = ("collection", "exchange", "gateway", "given", "key", "merchant", "parts")
+    __slots__ = ("collection", "exchange", "form", "gateway", "given", "key", "merchant", "parts")
 
     def __init__(self, exchange: Exchange, gateway: Gateway, caller: Caller) -> None:
         self.exchange = exchange
@@ -58,6 +59,7 @@ class Call:
         self.collection = Collection(gateway.orders)
         self.parts = exchange.path.rstrip("/").split("/")
         self.given: Given = {}
+        self.form: Once | None = None  # a page's form, which is sent once
 
     async def read(self) -> Given:
         """The body."""
@@ -70,7 +72,9 @@ class Call:
         return self.given
 
     def once(self) -> Once | None:
-        """The idempotency key, if the caller gave one."""
+        """The idempotency key, if the caller gave one; a form has its own."""
+        if self.form is not None:
+            return self.form
         try:
             return dialects.once(self.exchange, self.gateway.orders, self.given)
         except dialects.BadKeyError:
@@ -92,6 +96,10 @@ class Call:
     def now(self) -> int:
         """The clock's time."""
         return self.gateway.clock.now()
+
+    def tested(self, payment: Payment) -> bool:
+        """Whether a test bank may ask, and no money moves."""
+        return self.merchant.terminal(payment.terminal).connector == SANDBOX
 
     async def order(self, text: str | None = None) -> Order:
         """The order of that id (default: the path's); raises `Failure`."""

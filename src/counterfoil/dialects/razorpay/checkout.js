@@ -1,8 +1,8 @@
-/* new Razorpay(options).open(): the hosted page in a frame, and what came of it handed to the shop. */
+/* new Razorpay(options).open(): the hosted page in a dialog, and what came of it handed to the shop. */
 (function () {
   "use strict";
   var base = document.currentScript.src.replace(/\/v1\/checkout\.js.*$/, "");
-  var FIELDS = ["key", "order_id", "amount", "currency", "name", "description", "image"];
+  var FIELDS = ["order_id", "amount", "currency", "name", "description", "image", "prefill", "notes"];
 
   function field(form, name, value) {
     if (value === undefined || value === null || typeof value === "function") return;
@@ -28,10 +28,17 @@
     form.remove();
   }
 
+  function language(options) {
+    var config = options.config || {}, display = config.display || {};
+    return display.language;
+  }
+
   function Razorpay(options) {
     if (!options || !options.key) throw new Error("No key passed");
     this.options = options;
+    this.modal = options.modal || {};
     this.listeners = {};
+    this.failures = 0;
     this.hear = this.hear.bind(this);
   }
 
@@ -45,55 +52,83 @@
   };
 
   Razorpay.prototype.open = function () {
-    var self = this;
-    var cover = document.createElement("div");
-    cover.className = "razorpay-container";
-    cover.style.cssText = "position:fixed;inset:0;background:rgba(0,0,0,.6);z-index:2147483647";
+    if (this.dialog) return;
+    var self = this, modal = this.modal;
+    var dialog = document.createElement("dialog");
+    dialog.className = "razorpay-container";
+    dialog.setAttribute("aria-label", "Payment");
+    dialog.style.cssText = "position:fixed;inset:0;margin:auto;padding:0;border:0;border-radius:18px;overflow:hidden;" +
+      "width:min(30rem,100vw);height:min(50rem,100dvh);max-width:none;max-height:none;background:#0b4a3e;box-shadow:0 0 0 100vmax rgba(0,0,0,.55)";
     var close = document.createElement("button");
     close.type = "button";
     close.textContent = "\u00d7";
     close.setAttribute("aria-label", "Close");
-    close.style.cssText = "position:absolute;top:1rem;right:1rem;font-size:1.5rem";
+    close.style.cssText = "display:block;margin-inline-start:auto;width:3rem;height:2.75rem;" +
+      "font-size:1.5rem;line-height:1;border:0;background:none;color:#fff;cursor:pointer";
     close.addEventListener("click", function () { self.dismiss(); });
     var frame = document.createElement("iframe");
     frame.name = "razorpay-" + Math.random().toString(36).slice(2);
     frame.className = "razorpay-checkout-frame";
     frame.title = "Payment";
-    frame.style.cssText =
-      "position:absolute;inset:2rem 0;margin:auto;width:min(30rem,100%);height:calc(100% - 4rem);border:0;background:#fff";
-    cover.appendChild(frame);
-    cover.appendChild(close);
-    document.body.appendChild(cover);
-    this.cover = cover;
+    frame.allow = "payment";
+    frame.style.cssText = "display:block;width:100%;height:calc(100% - 2.75rem);border:0";
+    dialog.appendChild(close);
+    dialog.appendChild(frame);
+    dialog.addEventListener("cancel", function (event) {
+      event.preventDefault();
+      self.escaped();
+    });
+    dialog.addEventListener("click", function (event) {
+      if (event.target === dialog && modal.backdropclose) self.dismiss();
+    });
+    document.body.appendChild(dialog);
+    this.dialog = dialog;
     this.frame = frame;
+    dialog.showModal();
     window.addEventListener("message", this.hear);
+    if (this.options.timeout > 0) {
+      this.timer = setTimeout(function () { self.dismissed(); }, this.options.timeout * 1000);
+    }
     this.show();
   };
 
   Razorpay.prototype.show = function () {
     var options = this.options;
-    var fields = { key_id: options.key, prefill: options.prefill, notes: options.notes };
-    FIELDS.slice(1).forEach(function (name) { fields[name] = options[name]; });
+    var fields = { key_id: options.key, language: language(options) };
+    FIELDS.forEach(function (name) { fields[name] = options[name]; });
     send(base + "/v1/checkout/embedded", fields, this.frame.name);
   };
 
   Razorpay.prototype.close = function () {
     window.removeEventListener("message", this.hear);
-    if (this.cover) this.cover.remove();
-    this.cover = null;
+    clearTimeout(this.timer);
+    if (this.dialog) {
+      this.dialog.close();
+      this.dialog.remove();
+    }
+    this.dialog = this.frame = null;
+  };
+
+  Razorpay.prototype.escaped = function () {
+    if (this.modal.escape !== false) this.dismiss();
   };
 
   Razorpay.prototype.dismiss = function () {
-    var modal = this.options.modal || {};
+    if (this.modal.confirm_close && !window.confirm("Cancel the payment?")) return;
+    this.dismissed();
+  };
+
+  Razorpay.prototype.dismissed = function () {
     this.close();
-    if (modal.ondismiss) modal.ondismiss();
+    if (this.modal.ondismiss) this.modal.ondismiss();
   };
 
   Razorpay.prototype.hear = function (message) {
     var told = message.data && message.data.counterfoil;
     if (!told || !this.frame || message.source !== this.frame.contentWindow) return;
     if (new URL(base).origin !== message.origin) return;
-    if (told.razorpay_payment_id) this.succeeded(told);
+    if (told.closed) this.escaped();
+    else if (told.razorpay_payment_id) this.succeeded(told);
     else this.failed(told);
   };
 
@@ -104,12 +139,21 @@
     else if (this.options.handler) this.options.handler(told);
   };
 
+  Razorpay.prototype.again = function () {
+    var retry = this.options.retry, most = retry && retry.max_count;
+    this.failures += 1;
+    if (retry === false || (retry && retry.enabled === false)) return false;
+    return !(most >= 0) || this.failures <= most;
+  };
+
   Razorpay.prototype.failed = function (error) {
     this.emit("payment.failed", { error: error });
-    if (!this.options.callback_url || !this.options.redirect) return this.show();
-    var told = Object.assign({}, error, { metadata: JSON.stringify(error.metadata) });
-    this.close();
-    send(this.options.callback_url, { error: told }, "_top");
+    if (this.options.callback_url && this.options.redirect) {
+      var told = Object.assign({}, error, { metadata: JSON.stringify(error.metadata) });
+      this.close();
+      send(this.options.callback_url, { error: told }, "_top");
+    } else if (this.again()) this.show();
+    else this.dismissed();
   };
 
   window.Razorpay = Razorpay;

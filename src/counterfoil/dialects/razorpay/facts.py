@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from counterfoil.core.order import Operation, Order, Payment
 from counterfoil.core.record import Record
+from counterfoil.core.threeds import Browser
 
 EDITS_MAX: Final = 20  # replaced notes that are remembered; a key lives for a day
 NOTHING: Final = "[]"  # what this wire writes where there are no notes
@@ -48,7 +49,7 @@ class Password(Record):
 class PaymentFacts(Record):
     """Of a payment: its notes and its payer. `refunds`: ordinal, since, notes.
 
-    `once` is the idempotency key that made it.
+    `once` is the idempotency key that made it; `browser` the payer's, as the shop's server told it.
     """
 
     notes: Edits = ()
@@ -56,6 +57,7 @@ class PaymentFacts(Record):
     contact: str | None = None
     description: str | None = None
     callback_url: str | None = None
+    browser: Browser | None = None
     flow: str | None = None
     once: str | None = None
     customer: str | None = None

@@ -7,7 +7,7 @@ request goes out at once and is answered later. An attempt nobody finishes ends 
 import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from msgspec.structs import replace
 
@@ -16,6 +16,7 @@ from counterfoil.core.merchant import Merchant
 from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Order, Payment, instant_of
 from counterfoil.core.rules import Command
+from counterfoil.core.threeds import Browser
 from counterfoil.dialects.razorpay import facts, ids, ordering, reading, render
 from counterfoil.dialects.razorpay.call import Call, Meant, answer, proof
 from counterfoil.dialects.razorpay.errors import (
@@ -34,8 +35,9 @@ from counterfoil.dialects.razorpay.methods import Method, method_of
 from counterfoil.dialects.razorpay.parts import note
 from counterfoil.dialects.razorpay.reading import Given
 from counterfoil.engine.collect import Extras
+from counterfoil.engine.guide import browser
 from counterfoil.engine.orders import Draft, NewCard
-from counterfoil.exchange import Reply
+from counterfoil.exchange import Reply, is_web_address
 
 METHODS: Final[Mapping[str, Method]] = {
     each.value: each for each in Method if each is not Method.LATER
@@ -49,6 +51,15 @@ CENTURY: Final = 2000
 YEARS: Final = re.compile(r"[0-9]{2}|[0-9]{4}", re.ASCII)
 VPA: Final = re.compile(r"[\w.\-]{1,250}@[\w.\-]{1,64}", re.ASCII)
 CVV: Final = re.compile(r"[0-9]{3,4}", re.ASCII)
+# The vendor's words for what 3-D Secure 2 asks of a browser, and ours.
+BROWSER: Final = {
+    "color_depth": "browser_color_depth",
+    "java_enabled": "browser_java_enabled",
+    "language": "browser_language",
+    "screen_height": "browser_screen_height",
+    "screen_width": "browser_screen_width",
+    "timezone_offset": "browser_timezone",
+}
 FLOWS: Final = ("collect", "intent")
 KNOWN: Final = frozenset((
     "amount", "currency", "order_id", "email", "contact", "method", "card", "bank", "wallet",
@@ -102,14 +113,17 @@ async def validate_vpa(call: Call) -> Reply:
     return answer({"vpa": vpa, "success": True, "customer_name": "Test Customer"})
 
 
-async def begin(call: Call, given: Given) -> Meant:
-    """The attempt, made; a UPI request is on its way. Raises `Failure`."""
-    if call.parts[3:4] == ["create"] and not call.serves:
+async def begin(call: Call, given: Given, paid: Instrument | None = None) -> Meant:
+    """The attempt, made; a UPI request is on its way. Raises `Failure`.
+
+    `paid`: what our own page has read already, whatever servers may do.
+    """
+    if paid is None and call.parts[3:4] == ["create"] and not call.serves:
         raise Failure(NO_URL, why=NOWHERE)
     reading.only(given, KNOWN)
     reading.need(given, "amount", "currency", "email", "contact", "method")
     amount = ordering.money(given, call.merchant)
-    made = _payment(call, given, amount, instrument(given, call))
+    made = _payment(call, given, amount, paid or instrument(given, call))
     payment, extras = made
     once = call.once()
     named = reading.text(given, "order_id")
@@ -251,6 +265,7 @@ def _payment(call: Call, given: Given, amount: Money, paid: Instrument) -> tuple
         contact=reading.text(given, "contact", 15),
         description=reading.text(given, "description"),
         callback_url=checked_address(given, "callback_url"),
+        browser=_browser(given),
         flow=paid.flow,
         once=once.key if once else None,
         customer=reading.text(given, "customer_id"),
@@ -271,21 +286,22 @@ def _payment(call: Call, given: Given, amount: Money, paid: Instrument) -> tuple
     return replace(payment, card=known.card), Extras(cards=(sealed,))
 
 
+def _browser(given: Given) -> Browser | None:
+    """The payer's browser as the shop's server describes it. Source: the vendor's S2S guide."""
+    told = reading.inner(given, "browser") if isinstance(given.get("browser"), dict) else {}
+    pairs = [(BROWSER[name], str(told[name]).lower()) for name in BROWSER if name in told]
+    agent = given.get("user_agent")
+    if pairs and isinstance(agent, str):
+        pairs.append(("browser_user_agent", agent))
+    return browser(tuple(pairs))
+
+
 def checked_address(given: Given, name: str) -> str | None:
     """An address of the shop; raises `Failure` where it is none."""
     address = reading.text(given, name, 2048)
-    if address is not None and not is_web(address):
+    if address is not None and not is_web_address(address):
         raise Failure(f"The {name.replace('_', ' ')} must be a valid URL.", name)
     return address
-
-
-def is_web(address: str) -> bool:
-    """Whether it is an absolute http or https address."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return False
-    return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 def instrument(given: Given, call: Call) -> Instrument:
@@ -353,10 +369,10 @@ def following(call: Call, meant: Meant) -> dict[str, object]:
     payment, address = meant.payment, f"{call.base}/v1/payments/{meant.id}"
     match method_of(payment):
         case Method.CARD:
-            steps = [
-                {"action": "redirect", "url": page_address(call, meant, "authenticate")},
-                {"action": "otp_generate", "url": f"{address}/otp_generate?key_id={call.key}"},
-            ]
+            steps = [{"action": "redirect", "url": page_address(call, meant, "authenticate")}]
+            if call.tested(payment):
+                url = f"{address}/otp_generate?key_id={call.key}"
+                steps.append({"action": "otp_generate", "url": url})
         case Method.UPI:
             steps = [{"action": "poll", "url": address}]
             if facts.of_payment(payment).flow == "intent":

@@ -12,12 +12,11 @@ from counterfoil.dialects.razorpay.auth import WIRE
 from counterfoil.dialects.razorpay.call import Call, answer
 from counterfoil.dialects.razorpay.errors import Failure
 from counterfoil.dialects.razorpay.notify import EVENTS
-from counterfoil.dialects.razorpay.paying import is_web
 from counterfoil.dialects.razorpay.reading import Given
 from counterfoil.dialects.razorpay.subscriptions import Subscription
 from counterfoil.engine.perform import Once
 from counterfoil.engine.switching import wake
-from counterfoil.exchange import Reply
+from counterfoil.exchange import Reply, is_web_address
 
 WEBHOOKS_MAX: Final = 30
 URL_MAX: Final = 255
@@ -135,7 +134,7 @@ async def _save(call: Call, endpoint: Endpoint, given: Given, once: Once | None)
     """The endpoint with what was given, made durable; raises `Failure`."""
     before = subscriptions.of(endpoint)
     url = reading.text(given, "url", URL_MAX) or endpoint.url
-    if not is_web(url):
+    if not is_web_address(url):
         raise Failure("The url must be a valid URL.", "url")
     events = before.events if reading.absent(given, "events") else _events(given)
     active = reading.flag(given, "active")

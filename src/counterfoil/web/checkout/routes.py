@@ -15,7 +15,6 @@ from urllib.parse import urlencode
 import structlog
 
 from counterfoil.core.card import Masked
-from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Order
@@ -41,10 +40,9 @@ from counterfoil.exchange import (
     Routes,
     TooLargeError,
 )
-from counterfoil.web.checkout import page
-from counterfoil.web.checkout.brake import Brake, BrakedError
-from counterfoil.web.checkout.form import posted
-from counterfoil.web.checkout.view import (
+from counterfoil.slip import page
+from counterfoil.slip.form import posted
+from counterfoil.slip.view import (
     LAYOUTS,
     CardForm,
     Detour,
@@ -54,7 +52,8 @@ from counterfoil.web.checkout.view import (
     News,
     Typed,
 )
-from counterfoil.web.checkout.words import chosen, mark
+from counterfoil.slip.words import chosen, mark
+from counterfoil.web.checkout.brake import Brake, BrakedError
 from counterfoil.web.html import with_order
 
 SANDBOX: Final = "sandbox"  # the connector behind which no money moves
@@ -81,13 +80,6 @@ NEWS: Final = {
     Standing.DISPUTED: News.CLOSED,
     Standing.NEW: News.CLOSED,
 }
-# Of what went wrong a customer is told only what they can mend.
-NOTICES: Final = {
-    Decline.INSUFFICIENT_FUNDS: mark("The card does not hold enough money. Try another card."),
-    Decline.EXPIRED_CARD: mark("The card has expired. Try another card."),
-}
-DECLINED: Final = mark("Your bank declined the payment. Try again, or use another card.")
-FAILED: Final = mark("The payment could not be made. No money was taken. Try again.")
 NO_WALLET: Final = mark("This way of paying is not available here. Pay by card.")
 
 
@@ -184,7 +176,7 @@ async def pay(visit: Visit) -> Reply:
     try:
         return await attempted(visit, attempt)
     except BrakedError:
-        return form(visit, given.typed, notice=FAILED)._replace(status=429)
+        return form(visit, given.typed, notice=page.FAILED)._replace(status=429)
 
 
 async def attempted(visit: Visit, attempt: Attempt) -> Reply:
@@ -294,8 +286,8 @@ def said(order: Order) -> str | None:
         return None
     decline = order.operations[-1].decline
     if standing(order) is Standing.FAULTY or decline is None:
-        return FAILED
-    return NOTICES.get(decline, DECLINED)
+        return page.FAILED
+    return page.NOTICES.get(decline, page.DECLINED)
 
 
 def message(visit: Visit, news: News) -> Reply:

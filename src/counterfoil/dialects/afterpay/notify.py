@@ -72,14 +72,16 @@ def content(told: Told) -> tuple[str, View]:
 
 
 def received(order: Order, notice: Notice) -> View:
-    """What a customer paid of an invoice."""
-    paid = next(each for each in facts.of_order(order).paid if each.at == notice.at)
-    _, charge = rules.find(order, paid.capture)
+    """What a customer paid of an invoice; of a made-up one, all of it."""
+    known = [each for each in facts.of_order(order).paid if each.at == notice.at]
+    assert notice.operation is not None
+    _, charge = rules.find(order, known[0].capture if known else notice.operation)
+    minor = known[0].minor if known else charge.amount.minor
     return {
         "InvoiceNumber": number_of_act(charge),
         "CustomerNumber": customer_number(order) or "",
         "InvoiceOriginalAmount": money(order, charge.amount.minor),
-        "PaidAmount": money(order, paid.minor),
+        "PaidAmount": money(order, minor),
         "Currency": order.amount.currency,
     }
 

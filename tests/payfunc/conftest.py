@@ -9,6 +9,7 @@ from typing import Final
 
 import pytest
 from httpx2 import ASGITransport, AsyncClient, Response
+from msgspec.structs import replace
 
 from counterfoil import issuing, wiring
 from counterfoil.config import Settings
@@ -117,10 +118,10 @@ def claims(token: str) -> Json:
 
 
 @asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[Shop]:
-    """A shop of a gateway whose database is in that folder."""
+async def opened(folder: Path, given: Settings | None = None) -> AsyncIterator[Shop]:
+    """A shop of a gateway whose database is in that folder, with such settings besides."""
     path = folder / "gateway.db"
-    settings = Settings(database=f"sqlite:///{path}", demo=True)
+    settings = replace(given or Settings(), database=f"sqlite:///{path}", demo=True)
     clock = SystemClock(wiring.clock_file(path))
     async with wiring.parts(settings, clock) as parts:
         keys = (await issuing.keys(parts, 1, BASE))["payfunc"]

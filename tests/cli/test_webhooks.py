@@ -16,7 +16,7 @@ from tests.e2e.server import PROGRAM
 
 from counterfoil.cli.specimen import specimen
 from counterfoil.config import Settings
-from counterfoil.core.callbacks import Attempt, Endpoint, Receipt, Told
+from counterfoil.core.callbacks import Attempt, Endpoint, Receipt, Told, written
 from counterfoil.core.card import SealedSecret, Secret
 from counterfoil.core.events import Event
 from counterfoil.core.timers import Due, Settled, Timer, Want
@@ -279,4 +279,4 @@ def test_every_form_can_tell_of_a_made_up_order(wire: str, event: Event) -> None
     told = Told(
         merchant=demo_merchant(), endpoint=endpoint, notice=notice, order=order, secrets=(), now=0
     )
-    assert event not in form.events or form.callback(told) is not None
+    assert event not in form.events or asyncio.run(written(form, told)) is not None

@@ -291,7 +291,8 @@ async def test_gone_undoes_no_rotation_that_came_meanwhile() -> None:
     rotated = replace(endpoint, secrets=(*endpoint.secrets, *endpoint.secrets))
     await meet(desk, lambda: desk.store.save_endpoint(rotated))
     (now,) = await desk.store.endpoints(1)
-    assert now == replace(rotated, off="the address answered 410 Gone")
+    why = "the address answered 410 Gone"
+    assert now == replace(rotated, off=why, off_since=desk.clock.now())
 
 
 async def test_gone_brings_no_endpoint_back_that_was_removed_meanwhile() -> None:

@@ -55,8 +55,10 @@ async def test_an_order_is_told_to_the_address_it_named(shop: Shop) -> None:
 
 
 async def test_tokens_are_for_whom_the_deployment_says(tmp_path: Path) -> None:
-    production = Settings(signed_for="production")
-    async with opened(tmp_path, production) as shop, receiving(says("200 OK")) as receiver:
+    async with (
+        opened(tmp_path, signed_for="production") as shop,
+        receiving(says("200 OK")) as receiver,
+    ):
         token = await shop.card()
         made = await shop.order(5, token, callback=receiver.url())
         (told,) = await come(receiver, 1)

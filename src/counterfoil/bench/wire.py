@@ -18,7 +18,7 @@ from counterfoil.dialects.payfunc.cards import Cards, NewCard
 from counterfoil.dialects.payfunc.signing import Signing
 
 MERCHANT: Final = 1
-CARD: Final = NewCard(pan=Pan("4111111111111111"), expires=(12, 39), cvv=Cvv("987"), verified=None)
+CARD: Final = NewCard(pan=Pan("4111111111111111"), expires=(12, 39), cvv=Cvv("987"))
 TOKEN: Final = "{card}"  # noqa: S105 (where the card's token goes in a body)
 
 

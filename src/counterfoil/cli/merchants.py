@@ -2,6 +2,7 @@
 
 import secrets
 from pathlib import Path
+from string import ascii_letters, digits
 from typing import Annotated, Final
 
 from cyclopts import App, Parameter
@@ -12,12 +13,17 @@ from counterfoil.cli.output import Cell, print_json, say, show
 from counterfoil.cli.serving import Json
 from counterfoil.cli.terms import basis_points, changed_by, check_login, checked, percent
 from counterfoil.config import SettingsError
+from counterfoil.core.card import Secret
 from counterfoil.core.merchant import Credential, Merchant, Pricing, Terminal
 from counterfoil.core.ports import Store
+from counterfoil.demo import signing
+from counterfoil.dialects.razorpay.auth import LIVE, TEST
 from counterfoil.vault.wallets import seal_keys
 from counterfoil.wiring import Parts
 
 ID_MAX: Final = 2**63 - 1
+KEY_LETTERS: Final = 14  # of the Razorpay wire, behind the prefix of a key id
+SECRET_LETTERS: Final = 24
 WIRES: Final = ("bizon", "afterpay")  # whose credentials are a login and a secret
 merchant = App(name="merchant", help="Merchants: add, list, show, set, password, wallets.")
 
@@ -39,7 +45,7 @@ def add(  # noqa: PLR0913 (each is a documented option)
     database: str | None = None,
     json: Json = False,
 ) -> None:
-    """Add a merchant with credentials of every wire; they are made here and shown once.
+    """Add a merchant with Bizon and AfterPay credentials; they are made here and shown once.
 
     Example: counterfoil merchant add "Book shop" --login bookshop --currency EUR --fee 2.9
 
@@ -87,6 +93,42 @@ async def _added(parts: Parts, made: Merchant, login: str) -> dict[str, Cell]:
             Credential(wire=wire, login=login, merchant=number, secret_hash=hashed)
         )
     return {"id": number, "name": made.name, "login": login, "password": password}
+
+
+@merchant.command
+def key(
+    number: int, *, live: bool = False, database: str | None = None, json: Json = False
+) -> None:
+    """Make a merchant a key pair of the Razorpay wire, beside those it has; it is shown once.
+
+    Example: counterfoil merchant key 1
+
+    Parameters
+    ----------
+    number
+        The merchant's id.
+    live
+        Of the live mode; the pairs of a merchant are all of one.
+    database
+        sqlite:///path or postgresql://user@host/name.
+    """
+    prefix, other = (LIVE, TEST) if live else (TEST, LIVE)
+
+    async def act(parts: Parts) -> dict[str, Cell]:
+        known = await _known(parts.store, number)
+        logins = [each.login for each in await parts.store.credentials(known.id)]
+        if any(each.startswith(other) for each in logins):
+            raise SettingsError(f"merchant {number} has keys of the other mode; add another")
+        login, secret = prefix + _letters(KEY_LETTERS), Secret(_letters(SECRET_LETTERS))
+        made = signing("razorpay", login, known.id, secret, parts.vault)
+        await parts.store.save_credential(made)
+        return {"key_id": login, "key_secret": secret.reveal()}
+
+    show([among(database, act)], as_json=json)
+
+
+def _letters(count: int) -> str:
+    return "".join(secrets.choice(ascii_letters + digits) for _ in range(count))
 
 
 @merchant.command(name="list")

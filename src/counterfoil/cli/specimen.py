@@ -35,6 +35,7 @@ PATHS: Final = {
     Event.ORDER_CREDITED:     (Kind.CREDIT,),
     Event.CREDIT_FAILED:      (Kind.CREDIT,),
     Event.ORDER_DISPUTED:     (Kind.AUTHORIZE, Kind.CHARGE, Kind.DISPUTE),
+    Event.INVOICE_PAID:       (Kind.AUTHORIZE, Kind.CHARGE),
     Event.ORDER_RECOVERED:    (Kind.AUTHORIZE, Kind.CHARGE, Kind.DISPUTE, Kind.RECOVER),
 }
 # fmt: on

@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from msgspec.structs import replace
 
 from counterfoil.cli import deliveries
-from counterfoil.cli.deliveries import ID_MAX, Database, Whose, check_merchant, full
+from counterfoil.cli.deliveries import Database, Whose, check_merchant, full, instant
 from counterfoil.cli.opening import among
 from counterfoil.cli.output import Cell, print_json, say, show
 from counterfoil.cli.serving import Json
@@ -24,6 +24,7 @@ from counterfoil.core.schedule import SECOND_US
 from counterfoil.courier.guard import Forbidden, Guard
 from counterfoil.courier.http import HttpCourier
 from counterfoil.courier.standard import SecretError, key_of, new_secret
+from counterfoil.engine.switching import wake
 from counterfoil.wiring import STANDARD, Parts, forms
 from counterfoil.world import SystemClock, seconds
 
@@ -179,15 +180,13 @@ def on(endpoint: Number, *, merchant: Whose, database: Database = None) -> None:
     """
 
     async def act(parts: Parts) -> int:
-        await known_endpoint(parts, merchant, endpoint)
-        await parts.store.alter_endpoint(merchant, endpoint, lambda each: replace(each, off=None))
-        parked = [
-            replace(each.timer, due=parts.clock.now())
-            for each in await parts.store.timers(merchant, ID_MAX, parked=True)
-            if each.timer.lane == endpoint
-        ]
-        await parts.store.plant(merchant, parked)
-        return len(parked)
+        known = await known_endpoint(parts, merchant, endpoint)
+
+        def alter(each: Endpoint) -> Endpoint:
+            return replace(each, off=None, off_since=None)
+
+        await parts.store.alter_endpoint(merchant, endpoint, alter)
+        return await wake(parts.store, known, parts.clock.now())
 
     say(f"on; {among(database, act)} orders have waited")
 
@@ -291,6 +290,7 @@ def _row(endpoint: Endpoint) -> dict[str, Cell]:
         "events": " ".join(endpoint.events) or "all",
         "secrets": len(endpoint.secrets),
         "off": endpoint.off,
+        "since": None if endpoint.off_since is None else instant(endpoint.off_since),
     }
 
 

@@ -30,6 +30,7 @@ class Endpoint(Record):
     `facts` is what its wire keeps of it (JSON text), given back unread.
     `named`: it is told only of orders that name an address of their own there (its `url` is then
     scheme, host and port), and at that address.
+    `off_since`: when it was switched off, where that was not the merchant's own wish.
     """
 
     merchant: int
@@ -44,6 +45,7 @@ class Endpoint(Record):
     off: str | None = None
     held_until: int = 0
     facts: str | None = None
+    off_since: int | None = None
 
     def address(self, callback: str | None) -> str | None:
         """Where it is told of an order that names that address; None: it is not."""
@@ -106,12 +108,16 @@ class Told(Record):
 
 
 class Callback(Record):
-    """What is posted. `then`: what follows it, post by post, once it is taken."""
+    """What is posted. `then`: what follows it, post by post, once it is taken.
+
+    `timeout_s`: the address has no longer than that, nor than the courier gives to any.
+    """
 
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
     content_type: str = "application/json"
     then: "tuple[Callback, ...]" = ()
+    timeout_s: int | None = None
 
 
 class Form(Protocol):
@@ -127,7 +133,7 @@ class Form(Protocol):
         """What it has words for."""
         ...
 
-    def callback(self, told: Told) -> Callback | Awaitable[Callback] | None:
+    def callback(self, told: Told) -> Callback | Awaitable[Callback | None] | None:
         """What is posted, the same body at every attempt; None: nothing to this endpoint."""
         ...
 

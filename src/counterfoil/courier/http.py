@@ -99,7 +99,8 @@ class HttpCourier:
     async def post(self, url: str, callback: Callback) -> Receipt:
         """What came of it; never raises for what an address does or is."""
         began = time.monotonic_ns()
-        deadline = asyncio.get_running_loop().time() + self._timeout_s
+        most_s = min(self._timeout_s, callback.timeout_s or self._timeout_s)
+        deadline = asyncio.get_running_loop().time() + most_s
         try:
             async with asyncio.timeout_at(deadline):
                 response = await self._ask(url, callback)

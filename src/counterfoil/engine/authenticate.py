@@ -174,19 +174,30 @@ async def complete(
     after these four the order still waits. Also `KeyTakenError`.
     """
     for _ in range(TRIES_MAX):
-        now, payment, known = await _waiting(engine, merchant, order, "complete")
-        data = await engine.card_of(payment, merchant.id)
-        assert data is not None  # it was stored with the order
-        demand = Demand(reason=known.reason, base=known.base)
-        request = _request(engine, merchant, now, data, demand)
-        authenticator = authenticator_of(engine, merchant, payment)
-        result = _read(authenticator, answer, request, known)
-        start = Start(demand=demand, data=data, once=once, at_once=known.at_once)
+        now, start, result = await read(engine, merchant, order, answer)
         try:
-            return await _act(engine, merchant, now, result, start)
+            return await _act(engine, merchant, now, result, replace(start, once=once))
         except OvertakenError:
             continue
     raise Refused(Code.BUSY)
+
+
+async def read(
+    engine: Engine, merchant: Merchant, order: int, answer: Answer
+) -> tuple[Order, Start, Result]:
+    """The order as it rests, how it began, and the result that counts; nothing is done with it.
+
+    Raises `Refused` as `complete` does.
+    """
+    now, payment, known = await _waiting(engine, merchant, order, "complete")
+    data = await engine.card_of(payment, merchant.id)
+    assert data is not None  # it was stored with the order
+    start = Start(
+        demand=Demand(reason=known.reason, base=known.base), data=data, at_once=known.at_once
+    )
+    request = _request(engine, merchant, now, data, start.demand)
+    authenticator = authenticator_of(engine, merchant, payment)
+    return now, start, _read(authenticator, answer, request, known)
 
 
 def authenticator_of(engine: Engine, merchant: Merchant, payment: Payment) -> Authenticator:

@@ -7,7 +7,6 @@ shows the order as it stood when it happened, signed with the secrets in force t
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
-import structlog
 from msgspec.structs import replace
 
 from counterfoil.core.callbacks import GONE, Attempt, Courier, Endpoint, Told, written
@@ -18,6 +17,7 @@ from counterfoil.core.schedule import SECOND_US
 from counterfoil.core.timers import Errand, Settled
 from counterfoil.engine.audience import Audience
 from counterfoil.engine.pump import Worked, park, put_off
+from counterfoil.engine.switching import UNHEARD, switch_off, took_any
 
 SLOW_DOWN: Final = frozenset({429, 503})
 OFF: Final = "the address answered 410 Gone"
@@ -155,8 +155,7 @@ async def _worked(
     if receipt.delivered:
         return Worked(Settled(errand=errand), (attempt,))
     if receipt.status == GONE:
-        await _alter(desk, endpoint, lambda each: replace(each, off=OFF))
-        structlog.get_logger().warning("an endpoint is switched off", endpoint=endpoint.id)
+        await switch_off(desk.store, desk.audience, endpoint, OFF, desk.clock.now())
         return park(errand, "410 Gone", errand.tries)._replace(attempts=(attempt,))
     hold_us = (receipt.retry_after_s or 0) * SECOND_US if receipt.status in SLOW_DOWN else 0
     if hold_us:
@@ -164,12 +163,17 @@ async def _worked(
         await _alter(
             desk, endpoint, lambda each: replace(each, held_until=max(each.held_until, until))
         )
+    schedule = desk.audience.forms[endpoint.wire].schedule
     worked = put_off(
         errand,
-        desk.audience.forms[endpoint.wire].schedule,
+        schedule,
         receipt.why or f"status {receipt.status}",
         now=desk.clock.now(),
         chance=desk.ids.next(),
         hold_us=hold_us,
     )
+    if worked.settled.parked and schedule.switches_off:
+        since = desk.clock.now() - schedule.whole_us
+        if not await took_any(desk.store, endpoint, since):
+            await switch_off(desk.store, desk.audience, endpoint, UNHEARD, desk.clock.now())
     return worked._replace(attempts=(attempt,))

@@ -194,6 +194,11 @@ def unusable() -> Failure:
     return invalid(CARD, ERRORS[Code.NO_STORED_CARD].message)
 
 
+def not_enrolled() -> Failure:
+    """The card takes no part in 3-D Secure."""
+    return malformed("card.pan", "string", "Not enrolled.")
+
+
 def bad_key(description: str) -> Failure:
     """The caller's idempotency key is no key."""
     return Failure(

@@ -19,6 +19,7 @@ from counterfoil.dialects.payfunc.call import ISSUER, JSON, JWT, SECOND_US
 from counterfoil.dialects.payfunc.cards import recurring_claims
 from counterfoil.dialects.payfunc.errors import declined, encode
 from counterfoil.dialects.payfunc.signing import signed
+from counterfoil.dialects.payfunc.verifying import hidden
 
 MINUTE_S: Final = 60
 KEYS_MAX: Final = 8
@@ -33,12 +34,15 @@ class OrderToken:
     schedule = Schedule(pauses_s=(MINUTE_S, 5 * MINUTE_S, 30 * MINUTE_S))
     events = EVENTS
 
-    async def callback(self, told: Told) -> Callback:
+    async def callback(self, told: Told) -> Callback | None:
         """The order as a token; the error object where it, or a change of it, was declined.
 
-        An endpoint whose secret is no key of ours gets the same members as JSON.
+        Nothing of an order that nobody is shown yet: its cardholder is being asked. An endpoint
+        whose secret is no key of ours gets the same members as JSON.
         """
         order, operation = told.order, of(told)
+        if hidden(order):
+            return None
         if operation is not None and operation.decline is not None and order.retries is None:
             failure = declined(operation.decline)
             return Callback(body=failure.body(), content_type=JSON)

@@ -7,7 +7,16 @@ from typing import Final, NamedTuple
 import structlog
 
 from counterfoil.core.errors import Refused
-from counterfoil.dialects.payfunc import cards, changing, methods, paying, queries, schema
+from counterfoil.dialects.payfunc import (
+    cards,
+    changing,
+    methods,
+    paying,
+    queries,
+    returning,
+    schema,
+    verifying,
+)
 from counterfoil.dialects.payfunc.auth import ACCOUNT, ANYBODY, PRIVATE, PUBLIC, Caller, Keys
 from counterfoil.dialects.payfunc.call import JSON, JWT, Call, Desk, Kind, answer, preferred
 from counterfoil.dialects.payfunc.cards import Cards
@@ -56,7 +65,9 @@ async def create_order(call: Call) -> Reply:
     """POST /order."""
     asked = await call.read(schema.A_ORDER)
     done = await call.earlier()
-    if done is None:
+    if done is not None and done.order.closed is not None:
+        raise Refused(done.order.closed)
+    if done is None or verifying.hidden(done.order):
         done = await paying.pay(call, schema.order(asked))
     return await call.signed(paying.checked(done).order, status=201, default=JWT)
 
@@ -214,6 +225,11 @@ async def _changed(call: Call, card: cards.NewCard) -> Reply:
     return await call.kept(act)
 
 
+async def take_answer(call: Call) -> Reply:
+    """POST /card/{card}/verification: a bank's page brings the cardholder back."""
+    return await returning.take(call)
+
+
 async def show_key(desk: Desk) -> Reply:
     """GET /key: what checks our tokens, as PEM."""
     pem = (await desk.signing.key()).public_pem
@@ -229,6 +245,7 @@ OPEN: Final[Mapping[str, Callable[[Desk], Awaitable[Reply]]]] = {
     "/key": show_key,
     "/.well-known/jwks.json": show_keys,
 }
+BY_BROWSER: Final = frozenset[str]()  # without a key: what is brought proves itself
 BY_SERVER: Final = frozenset({PRIVATE})
 BY_OWNER: Final = frozenset({PRIVATE, ACCOUNT})
 BY_SHOP: Final = frozenset({PUBLIC, PRIVATE})
@@ -262,6 +279,7 @@ ROUTES: Final[Routes[Row]] = Routes((
     ("GET",        "/card/{token}",               Row(show_card,       ANYBODY)),
     ("PUT",        "/card/{token}",               Row(replace_card,    ANYBODY)),
     ("PATCH",      "/card/{token}",               Row(change_card,     ANYBODY)),
+    ("POST",       "/card/{card}/verification",   Row(take_answer,     BY_BROWSER)),
 ))
 # fmt: on
 
@@ -279,7 +297,11 @@ def serve(gateway: Gateway) -> Serve:
         if path in OPEN and exchange.method in {"GET", "HEAD"}:
             return await OPEN[path](desk)
         row, named = ROUTES.find(exchange.method, path)
-        caller = await keys.caller(exchange, gateway.clock.now())
+        caller = await (
+            returning.visitor(desk, exchange)
+            if row.to is BY_BROWSER
+            else keys.caller(exchange, gateway.clock.now())
+        )
         call = Call(exchange, desk, allowed(caller, row), named)
         call.renamed = path.startswith(RENAMED)
         return await row.handler(call)
@@ -309,7 +331,7 @@ def serve(gateway: Gateway) -> Serve:
 
 def allowed(caller: Caller, row: Row) -> Caller:
     """The caller, where its key may make the call; there is no 403 here. Raises `Failure`."""
-    if caller.audience.isdisjoint(row.to):
+    if row.to is not BY_BROWSER and caller.audience.isdisjoint(row.to):
         raise not_authorized()
     return caller
 

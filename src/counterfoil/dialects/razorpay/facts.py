@@ -58,6 +58,7 @@ class PaymentFacts(Record):
     callback_url: str | None = None
     flow: str | None = None
     once: str | None = None
+    customer: str | None = None
     password: Password = Password()
     refunds: tuple[tuple[int, int, str], ...] = ()
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -45,6 +45,7 @@ class Settings(Record):
     `folder`: where the files of a PostgreSQL deployment are (the test bank's book, the clock).
     `base_url`: the public address, for links (default: as called).
     `checkout_url`: the public address of payment pages (default: the API's).
+    `signed_for`: whom tokens that we sign are for (`aud` on the PayFunc wire).
     `master_key_file`: the file with the vault's master key; where none is given, one is made beside
     the embedded database, or in `folder`. `worker`: this process's number, 0 to 255, part of every
     id (default: 0 on the embedded database; on PostgreSQL one that no other process has).
@@ -70,6 +71,7 @@ class Settings(Record):
     demo: bool = False
     base_url: str | None = None
     checkout_url: str | None = None
+    signed_for: Literal["development", "production"] = "development"
     master_key_file: str | None = None
     worker: int | None = None
     acquirer_timeout_ms: int = 20_000

@@ -206,6 +206,7 @@ async def telling(made: Parts) -> AsyncIterator[tuple[Served, Pump]]:
         courier=courier,
         turn=Turn(lambda: app.under_way >= BUSY, settings.callbacks_busy),
         base=settings.base_url,
+        signed_for=settings.signed_for,
     )
     pump = Pump(
         store=made.store,
@@ -240,6 +241,7 @@ def gateway(made: Parts) -> Gateway:
         store=made.store,
         clock=made.clock,
         base=made.settings.base_url,
+        signed_for=made.settings.signed_for,
         checkout=made.settings.checkout_url,
         wallets=TokenVault(made.vault.hash_secret, SealedKeys(made.vault), files),
     )

@@ -140,7 +140,7 @@ async def test_what_is_remembered_has_a_limit() -> None:
 
 
 def test_a_gateway_is_one_value() -> None:
-    fields = ("orders", "directory", "store", "clock", "base", "checkout", "wallets")
+    fields = ("orders", "directory", "store", "clock", "base", "checkout", "wallets", "signed_for")
     assert Gateway._fields == fields
 
 

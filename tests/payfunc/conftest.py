@@ -5,7 +5,7 @@ from base64 import urlsafe_b64decode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import pytest
 from httpx2 import ASGITransport, AsyncClient, Response
@@ -117,10 +117,17 @@ def claims(token: str) -> Json:
 
 
 @asynccontextmanager
-async def opened(folder: Path, timeout_ms: int = 20_000) -> AsyncIterator[Shop]:
+async def opened(
+    folder: Path, timeout_ms: int = 20_000, signed_for: Literal["production"] | None = None
+) -> AsyncIterator[Shop]:
     """A shop of a gateway whose database is in that folder."""
     path = folder / "gateway.db"
-    settings = Settings(database=f"sqlite:///{path}", demo=True, acquirer_timeout_ms=timeout_ms)
+    settings = Settings(
+        database=f"sqlite:///{path}",
+        demo=True,
+        acquirer_timeout_ms=timeout_ms,
+        signed_for=signed_for or "development",
+    )
     clock = SystemClock(wiring.clock_file(path))
     async with wiring.parts(settings, clock) as parts:
         keys = (await issuing.keys(parts, 1, BASE))["payfunc"]

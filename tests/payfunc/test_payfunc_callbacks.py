@@ -3,12 +3,13 @@
 import asyncio
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 from tests.courier.receiver import Receiver, receiving, says
-from tests.payfunc.conftest import POOR, Shop
+from tests.payfunc.conftest import POOR, Shop, claims, opened
 
 from counterfoil import wiring
 from counterfoil.config import Settings
@@ -51,6 +52,20 @@ async def test_an_order_is_told_to_the_address_it_named(shop: Shop) -> None:
         assert all("application/jwt; charset=utf-8" in head for head in one.heads)
         await asyncio.sleep(0.1)
         assert (len(one.bodies), len(other.bodies)) == (2, 1)
+
+
+async def test_tokens_are_for_whom_the_deployment_says(tmp_path: Path) -> None:
+    async with (
+        opened(tmp_path, signed_for="production") as shop,
+        receiving(says("200 OK")) as receiver,
+    ):
+        token = await shop.card()
+        made = await shop.order(5, token, callback=receiver.url())
+        (told,) = await come(receiver, 1)
+        recurring = str(made["payment"]["card"])  # type: ignore[index]
+        for each in (token, recurring, told.decode()):
+            assert claims(each)["aud"] == "production"
+        assert made["aud"] == "production"
 
 
 async def test_a_refusal_is_told_as_an_error(shop: Shop) -> None:

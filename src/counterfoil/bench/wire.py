@@ -15,7 +15,6 @@ from counterfoil.bench.calls import Call
 from counterfoil.config import Settings
 from counterfoil.core.card import Cvv, Pan
 from counterfoil.dialects.payfunc.cards import Cards, NewCard
-from counterfoil.dialects.payfunc.routes import AUDIENCE
 from counterfoil.dialects.payfunc.signing import Signing
 
 MERCHANT: Final = 1
@@ -38,7 +37,7 @@ async def _made(database: str, base: str) -> tuple[str, str]:
     async with wiring.parts(Settings(database=database)) as parts:
         keys = await issuing.keys(parts, MERCHANT, base)
         signing = Signing(parts.store, parts.vault, parts.clock)
-        cards = Cards(wiring.gateway(parts), signing, AUDIENCE)
+        cards = Cards(wiring.gateway(parts), signing, parts.settings.signed_for)
         posted = await cards.create(MERCHANT, CARD)
         found = await cards.found(MERCHANT, posted, private=True)
         return keys["payfunc"]["private"], await cards.recurring(found.card)

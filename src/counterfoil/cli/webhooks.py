@@ -310,6 +310,7 @@ async def _posted(
             secrets=tuple(parts.vault.open_secret(owner, each) for each in endpoint.signing(now)),
             now=SystemClock().now(),
             base=parts.settings.base_url,
+            signed_for=parts.settings.signed_for,
         )
         callback = await written(forms()[endpoint.wire], told)
         if callback is not None:

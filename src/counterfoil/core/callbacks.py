@@ -88,7 +88,8 @@ class Told(Record):
     """What a form makes its callback of: the notice and the order as it then stood.
 
     `secrets` were in force when it happened, newest first. `now` is when this attempt is made, in
-    microseconds since 1970 UTC; `base` the public address of the API, if one is configured.
+    microseconds since 1970 UTC; `base` the public address of the API, if one is configured;
+    `signed_for` whom a token that is signed is for.
     """
 
     merchant: Merchant
@@ -98,6 +99,7 @@ class Told(Record):
     secrets: tuple[Secret, ...]
     now: int
     base: str | None = None
+    signed_for: str = "development"
 
     @property
     def id(self) -> str:

@@ -40,6 +40,7 @@ class Desk(NamedTuple):
     courier: Courier
     turn: Callable[[], Awaitable[None]]
     base: str | None = None
+    signed_for: str = "development"
 
 
 async def deliver(desk: Desk, errand: Errand) -> Worked:
@@ -100,6 +101,7 @@ async def post(desk: Desk, endpoint: Endpoint, notice: Notice) -> Attempt | None
         secrets=tuple(desk.vault.open_secret(owner, e) for e in endpoint.signing(notice.at)),
         now=desk.wall.now(),
         base=desk.base,
+        signed_for=desk.signed_for,
     )
     callback = await written(form, told)
     if callback is None:

@@ -13,6 +13,7 @@ class Gateway(NamedTuple):
 
     `base` is the public address of the API without a slash at its end, where one is configured;
     `checkout` that of payment pages (default: the same).
+    `signed_for`: whom tokens that we sign are for.
     Without `wallets` no wallet's token is taken.
     """
 
@@ -23,3 +24,4 @@ class Gateway(NamedTuple):
     base: str | None = None
     checkout: str | None = None
     wallets: Wallets | None = None
+    signed_for: str = "development"

@@ -8,13 +8,13 @@ from counterfoil.dialects import Dialect
 from counterfoil.dialects.payfunc.cleaning import chores
 from counterfoil.dialects.payfunc.issuing import keys
 from counterfoil.dialects.payfunc.notify import OrderToken
-from counterfoil.dialects.payfunc.routes import AUDIENCE, serve
+from counterfoil.dialects.payfunc.routes import serve
 
 dialect = Dialect(
     name="payfunc",
     segments=("order", "retry", "account", "customer", "card", "key", ".well-known"),
     serve=serve,
-    form=OrderToken(AUDIENCE),
+    form=OrderToken(),
     keys=keys,
     chores=chores,
 )

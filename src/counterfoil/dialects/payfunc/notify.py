@@ -34,9 +34,6 @@ class OrderToken:
     schedule = Schedule(pauses_s=(MINUTE_S, 5 * MINUTE_S, 30 * MINUTE_S))
     events = EVENTS
 
-    def __init__(self, audience: str) -> None:
-        self._audience = audience
-
     async def callback(self, told: Told) -> Callback | None:
         """The order as a token; the error object where it, or a change of it, was declined.
 
@@ -52,18 +49,19 @@ class OrderToken:
         key = told.secrets[0].reveal() if told.secrets else None
         if key is not None and not signs(key):
             key = None
-        shown = render.order(order, told.notice.at, await self._recurring(order, key))
+        shown = render.order(order, told.notice.at, await _recurring(order, key, told.signed_for))
         iat = told.notice.at // SECOND_US
-        body = encode(shown | {"iss": ISSUER, "iat": iat, "aud": self._audience})
+        body = encode(shown | {"iss": ISSUER, "iat": iat, "aud": told.signed_for})
         if key is None:
             return Callback(body=body, content_type=JSON)
         return Callback(body=(await signed(body, key)).encode(), content_type=JWT)
 
-    async def _recurring(self, order: Order, key: str | None) -> str | None:
-        payer = render.payer(order)
-        if key is None or payer is None or payer.card is None or not render.paid(order):
-            return None
-        return await signed(encode(recurring_claims(payer.card, self._audience)), key)
+
+async def _recurring(order: Order, key: str | None, audience: str) -> str | None:
+    payer = render.payer(order)
+    if key is None or payer is None or payer.card is None or not render.paid(order):
+        return None
+    return await signed(encode(recurring_claims(payer.card, audience)), key)
 
 
 def of(told: Told) -> Operation | None:

@@ -39,7 +39,6 @@ from counterfoil.exchange import Exchange, NoRouteError, Reply, Routes, again
 from counterfoil.exchange import Handler as Serve
 
 A_CARD: Final = Kind(CARD_CREATABLE, cards.NOT_A_CARD)
-AUDIENCE: Final = "development"
 PEM: Final = "application/x-pem-file"
 CACHED: Final = {"Cache-Control": "public, max-age=3600"}
 SHARED: Final = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Link"}
@@ -289,9 +288,8 @@ def serve(gateway: Gateway) -> Serve:
     """The wire, served: every failure, an unknown path too, as an error object."""
     engine = gateway.orders.engine
     signing = Signing(gateway.store, engine.vault, gateway.clock)
-    desk = Desk(
-        gateway, signing, Cards(gateway, signing, AUDIENCE), Accounts(gateway.orders), AUDIENCE
-    )
+    tokens = Cards(gateway, signing, gateway.signed_for)
+    desk = Desk(gateway, signing, tokens, Accounts(gateway.orders), gateway.signed_for)
     keys = Keys(gateway.directory)
 
     async def answered(exchange: Exchange) -> Reply:

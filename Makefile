@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help run demo test check fix cover bench soak fuzz docs dialect connector venv dev clean venv-package browser postgres clients
+.PHONY: help run demo test check fix cover bench soak fuzz docs dialect connector venv dev clean venv-package browser postgres failover patroni clients
 
 help: ## what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -65,8 +65,10 @@ browser:
 	@touch $@
 
 postgres:
-	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { test "$$(id -u)" = 0 || { echo "install Debian's postgresql first: apt-get install postgresql"; exit 1; }; \
-	echo "installing the database that tests need"; apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql >/dev/null; }
+	@{ ls /usr/lib/postgresql/*/bin/initdb && PATH=$$PATH:/usr/sbin command -v pgbouncer; } >/dev/null 2>&1 || { \
+	test "$$(id -u)" = 0 || { echo "install Debian's postgresql and pgbouncer first: apt-get install postgresql pgbouncer"; exit 1; }; \
+	echo "installing the database and the pooler that tests need"; \
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql pgbouncer >/dev/null; }
 
 clients: .clients/.done
 
@@ -89,6 +91,15 @@ fuzz: dev ## random input for as long as it is given
 
 bench: dev ## this machine against its own floor
 	@$(BIN)/counterfoil bench $(ARGS)
+
+failover: dev patroni ## whole database nodes lost under load, again and again
+	@$(BIN)/python -m tests.failover $(ARGS)
+
+patroni: postgres
+	@{ command -v patroni && command -v etcd && PATH=$$PATH:/usr/sbin command -v haproxy; } >/dev/null || { \
+	test "$$(id -u)" = 0 || { echo "install Debian's patroni, etcd and haproxy first: apt-get install patroni etcd-server haproxy"; exit 1; }; \
+	echo "installing Patroni, etcd and HAProxy"; \
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends patroni etcd-server haproxy >/dev/null; }
 
 docs: dev ## write the pages that are drawn from the code
 	@$(BIN)/python tools/pages.py

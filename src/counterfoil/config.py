@@ -12,11 +12,22 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from counterfoil.core.keeping import DAY_US, Keeping
 from counterfoil.core.record import Record
 
 PREFIX: Final = "COUNTERFOIL_"
 DATABASE: Final = "sqlite:///data/counterfoil.db"
 MASTER_KEY: Final = "MASTER_KEY"
+LEAST: Final = {
+    "callbacks_busy": 1,
+    "callbacks_kept_days": 1,
+    "keys_kept_hours": 24,  # the AfterPay documents promise a day
+    "database_connections": 1,
+    "database_timeout_ms": 1,
+    "acquirer_timeout_ms": 0,
+    "sandbox_latency_ms": 0,
+    "sandbox_late_ms": 0,
+}
 SERVERS: Final = ("postgresql://", "postgres://")
 
 
@@ -42,8 +53,10 @@ class Settings(Record):
     `sandbox_late_ms`: how slow the test bank is, and how late its late answers come.
     `callbacks_allow`: networks of your own that callbacks may go to, such as `10.1.0.0/16`,
     separated by blanks (`demo` allows this machine itself). `callbacks_busy`: how many callbacks go
-    in a second while many requests are under way. `connectors`: settings of other acquirers,
-    `name.option=value` separated by blanks. `log_level`: debug, info, warning or error.
+    in a second while many requests are under way. `callbacks_kept_days`: how long what merchants
+    were told is kept. `keys_kept_hours`: how long an idempotency key is known. `connectors`:
+    settings of other acquirers, `name.option=value` separated by blanks. `log_level`: debug, info,
+    warning or error.
     """
 
     host: str = "127.0.0.1"
@@ -64,6 +77,8 @@ class Settings(Record):
     sandbox_late_ms: int = 30_000
     callbacks_allow: str = ""
     callbacks_busy: int = 30
+    callbacks_kept_days: int = 90
+    keys_kept_hours: int = 24
     connectors: str = ""
     workers: int = 1
     log_level: str = "info"
@@ -79,6 +94,14 @@ class Settings(Record):
             if owner == connector:
                 found.append((option, value))
         return tuple(found)
+
+    @property
+    def keeping(self) -> Keeping:
+        """For how long what is done is kept."""
+        return Keeping(
+            keys_us=self.keys_kept_hours * DAY_US // 24,
+            callbacks_us=self.callbacks_kept_days * DAY_US,
+        )
 
     @property
     def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -143,10 +166,6 @@ def _check(settings: Settings) -> None:
         raise SettingsError("the embedded database is served by one process: workers must be 1")
     if settings.log_level not in {"debug", "info", "warning", "error"}:
         raise SettingsError("log_level must be debug, info, warning or error")
-    if settings.callbacks_busy < 1:
-        raise SettingsError("callbacks_busy must be at least 1")
-    if settings.database_connections < 1 or settings.database_timeout_ms < 1:
-        raise SettingsError("database_connections and database_timeout_ms must be 1 or more")
-    for name in ("acquirer_timeout_ms", "sandbox_latency_ms", "sandbox_late_ms"):
-        if getattr(settings, name) < 0:
-            raise SettingsError(f"{name} must not be negative")
+    for name, least in LEAST.items():
+        if getattr(settings, name) < least:
+            raise SettingsError(f"{name} must be at least {least}")

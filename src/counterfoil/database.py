@@ -12,10 +12,13 @@ from counterfoil.store.options import Options
 from counterfoil.store.workers import Lease, Shared
 
 
-async def open_store(settings: Settings, *, create: bool) -> Store:
-    """The store that the settings name; raises `SettingsError`, `StoreError`, `OSError`."""
+async def open_store(settings: Settings, *, create: bool, serving: bool = False) -> Store:
+    """The store that the settings name, for who serves or not.
+
+    Raises `SettingsError`, `StoreError`, `OSError`.
+    """
     if settings.embedded:
-        return await sqlite.open_store(settings.path, create=create)
+        return await sqlite.open_store(settings.path, create=create, apart=serving)
     options = _options(settings)
     opened: Store = await _server().open_store(settings.database, options, create=create)
     return opened

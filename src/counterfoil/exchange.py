@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from starlette.types import Receive, Scope
 
 BODY_MAX: Final = 1024 * 1024  # bytes; the largest honest order is a few kilobytes
+NOT_NOW: Final = 503
 Found = TypeVar("Found")
 
 
@@ -101,6 +102,11 @@ class Reply(NamedTuple):
     body: bytes
     headers: Mapping[str, str] = {}
     content_type: str = "application/json"
+
+
+def again(status: int) -> Mapping[str, str]:
+    """The header that tells when to come again (in a second), where the status is 503."""
+    return {"Retry-After": "1"} if status == NOT_NOW else {}
 
 
 Handler = Callable[[Exchange], Awaitable[Reply]]

@@ -31,6 +31,7 @@ from counterfoil.demo import sample, seed
 from counterfoil.engine import chores
 from counterfoil.engine.audience import Audience
 from counterfoil.engine.awaiting import receive
+from counterfoil.engine.backlog import Watch
 from counterfoil.engine.deliver import Desk
 from counterfoil.engine.directory import Directory
 from counterfoil.engine.gateway import Gateway
@@ -117,7 +118,7 @@ async def parts(
     connector raises.
     """
     clock = clock or SystemClock(clock_file(settings.beside))
-    store = await open_store(settings, create=create)
+    store = await open_store(settings, create=create, serving=serving)
     acquirers: dict[str, Acquirer] = {}
     lease: Lease | None = None
     try:
@@ -162,17 +163,12 @@ async def assembled(settings: Settings, clock: Clock | None = None) -> AsyncIter
     if not structlog.is_configured():  # served within another program, which says where logs go
         structlog.configure(processors=processors())
     async with parts(settings, clock, serving=True) as made:
-        started = made.ids.next()
+        regular = chores.chores(made.engine, settings.keeping, started=made.ids.next())
         for merchant in await made.store.merchants():
             await made.store.let_go(merchant.id, made.ids.worker)
         async with (
             telling(made) as (app, pump),
-            working(
-                chores.run(
-                    [*chores.chores(made.engine, started=started), *_watch(made, pump)], tell
-                ),
-                pump.run(),
-            ),
+            working(chores.run([*regular, *_watch(made, pump)], tell), pump.run()),
         ):
             yield app
 
@@ -273,7 +269,7 @@ def served(made: Parts, pump: Pump) -> Served:
     wires["complete"] = ("browser", returning.serve(made.engine))
     if made.bank is not None:
         wires["test"] = ("bank", pages.serve(made.bank))
-    return Served(wires, made.store)
+    return Served(wires, made.store, Watch(made.store, made.clock))
 
 
 async def follow(clock: SystemClock, pump: Pump) -> None:
@@ -378,7 +374,7 @@ async def _vault(settings: Settings, store: Store, ids: WorkerIds) -> KeyRing:
 
 
 def _watch(made: Parts, pump: Pump) -> tuple[chores.Chore, ...]:
-    """Follow what a command in another process may change: the clock, the vault's keys."""
+    """What wires do by themselves; and to follow what a command in another process may change."""
     clock = made.clock
 
     async def look() -> None:
@@ -393,6 +389,7 @@ def _watch(made: Parts, pump: Pump) -> tuple[chores.Chore, ...]:
             made.ids.worker = await made.lease.renew()
 
     return (
+        *dialects.chores(gateway(made)),
         chores.Chore("clock", 1, look),
         chores.Chore("keys", 1, learn),
         chores.Chore("lease", LEASE_S // 3, renew),

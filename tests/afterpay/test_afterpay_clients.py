@@ -10,14 +10,16 @@ from decimal import Decimal
 
 import pytest
 from httpx2 import Response
-from tests.afterpay.shop import Shop, code, figures, open_shop, said
+from msgspec.structs import replace
+from tests.afterpay.shop import Shop, code, figures, item, open_shop, said
 
 pytestmark = pytest.mark.anyio
 
 TEXTS = b"""{"payment": {"type": "Invoice"},
  "customer": {"customerCategory": "Person", "salutation": "Mr", "firstName": "Ada",
   "lastName": "Lovelace", "email": "ada@example.com", "birthDate": "1985-12-10T00:00:00+01:00",
-  "conversationLanguage": "NL", "riskData": {"ipAddress": "10.0.0.1"},
+  "conversationLanguage": "NL",
+  "riskData": {"ipAddress": "::1", "existingCustomer": false, "score": [1]},
   "address": {"street": "Kade", "streetNumber": "1", "postalCode": "8017JX",
    "postalPlace": "Zwolle", "countryCode": "nl"}},
  "order": {"number": "%s", "totalGrossAmount": "38.00", "totalNetAmount": "31.40", "items": [
@@ -30,6 +32,39 @@ TEXTS = b"""{"payment": {"type": "Invoice"},
 @pytest.fixture
 async def shop() -> Shop:
     return await open_shop()
+
+
+LACKS = {
+    "AT": {"birthDate", "email"},
+    "DE": {"email"},
+    "NL": {"birthDate", "email", "riskData", "salutation"},
+    "NO": {"identificationNumber"},
+    "SE": {"email", "identificationNumber"},
+}
+
+
+@pytest.mark.parametrize("country", LACKS)
+async def test_a_country_demands_its_own_of_a_customer(country: str, shop: Shop) -> None:
+    async def lacks(category: str | None) -> set[str]:
+        customer = {"customerCategory": category, "address": {"countryCode": country}}
+        order = {"number": f"{country}{category}", "items": [item("x", 1)], "currency": "EUR"}
+        body = {"payment": {"type": "Invoice"}, "customer": customer, "order": order}
+        answer = await shop.post("/checkout/authorize", body)
+        if answer.status_code == 200:
+            return set()
+        assert code(answer) == "400.002"
+        said = json.loads(answer.content)
+        assert {each["actionCode"] for each in said} == {"AskConsumerToReEnterData"}
+        return {each["fieldReference"].removeprefix("customer.") for each in said}
+
+    assert not await lacks("Person")  # unless the merchant wants it
+    merchant = await shop.desk.store.merchant(1)
+    assert merchant is not None
+    strict = replace(merchant, settings=("afterpay.customer_fields",))
+    await shop.desk.store.save_merchant(strict)
+    shop.desk.clock.advance(60)
+    assert await lacks(None) == {"customerCategory", *LACKS[country]}
+    assert await lacks("Company") == LACKS[country] - {"birthDate", "salutation"}
 
 
 async def bought(shop: Shop, number: str = "W1") -> Response:
@@ -49,6 +84,7 @@ async def test_etrias(shop: Shop) -> None:
     assert details["currency"] == "EUR"
     assert details["customer"]["birthDate"] == "1985-12-10T00:00:00Z"
     assert details["customer"]["address"]["countryCode"] == "NL"
+    assert details["customer"]["riskData"] == {"ipAddress": "::1", "existingCustomer": False}
     assert [type(row["quantity"]) for row in details["orderItems"]] == [int, int]
     captured = await shop.good("/orders/W1/captures", {"orderDetails": {"totalGrossAmount": "38"}})
     back = {"captureNumber": captured["captureNumber"], "items": details["orderItems"][:1]}

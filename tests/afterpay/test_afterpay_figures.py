@@ -1,5 +1,6 @@
 """The worked figures of the documents, and what every call makes of an order's money."""
 
+import json
 from decimal import Decimal
 
 import pytest
@@ -142,6 +143,21 @@ async def test_an_update_that_the_risk_check_rejects_changes_nothing(shop: Shop)
     assert (await shop.good("/orders/1001/updateOrder", possible))["outcome"] == "Accepted"
     captured = await shop.good("/orders/1001/captures")
     assert figures(captured, "capturedAmount", "authorizedAmount") == (200, 200)
+
+
+async def test_all_faults_of_a_row_are_told(shop: Shop) -> None:
+    await shop.order()
+    row = {"productId": "1", "netUnitPrice": True, "vatPercent": "x", "quantity": 0}
+    answer = await shop.post("/orders/1001/refunds", {"captureNumber": "1", "orderItems": [row]})
+    told = {each["fieldReference"].rpartition(".")[2] for each in json.loads(answer.content)}
+    assert told == {"description", "quantity", "grossUnitPrice", "netUnitPrice", "vatPercent"}
+
+
+async def test_a_row_is_shown_with_all_that_was_sent(shop: Shop) -> None:
+    sent = {"specification": "blue", "serviceStart": "2026-01-01", "unitCode": "C62"}
+    await shop.order(items=[item("x", 10, **sent)])
+    (row,) = (await shop.get("/orders/1001"))["orderDetails"]["orderItems"]
+    assert {name: row[name] for name in sent} == sent
 
 
 async def test_what_remains_lapses_after_thirty_days(shop: Shop) -> None:

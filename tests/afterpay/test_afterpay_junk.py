@@ -16,6 +16,7 @@ NAMES = st.sampled_from(
         "lineNumber", "orderDetails", "cancellationDetails", "updateOrderSummary", "invoiceNumber",
         "captureNumber", "creditNoteNumber", "refundType", "shippingDetails", "trackingId",
         "references", "yourReference", "campaignNumber", "directDebit", "account", "profileNo",
+        "riskData", "ipAddress", "amount",
     )
 )  # fmt: skip
 LEAVES = st.one_of(
@@ -58,6 +59,7 @@ PATHS = st.sampled_from(
         "/checkout/payment-methods", "/checkout/authorize", "/orders/1/updateOrder",
         "/orders/1/captures", "/orders/1/refunds", "/orders/1/voids",
         "/orders/1/captures/I/shipping-details",
+        "/orders/1/captures/I/payments",
     )
 )  # fmt: skip
 

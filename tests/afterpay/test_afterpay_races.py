@@ -7,11 +7,24 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 from tests.afterpay.shop import Shop, code, figures, item, open_shop, said
+from tests.contract.wires import Bank
 
+from counterfoil.core.answers import Answer
 from counterfoil.core.order import Kind
+from counterfoil.core.ports import Inquiry, Instruction
 from counterfoil.dialects.afterpay.numbers import CAPTURE, NUMBER, Numbers
 
 pytestmark = pytest.mark.anyio
+
+
+class Mumbling(Bank):
+    """A bank of which only the first answer is heard."""
+
+    async def send(self, instruction: Instruction) -> Answer:
+        """Its answer."""
+        answer = await super().send(instruction)
+        self.mumbles = True
+        return answer
 
 
 @pytest.fixture
@@ -167,6 +180,35 @@ async def test_keys_of_what_was_refused_are_free_and_other_bodies_are_not(shop: 
         assert code(answer) == ("400.004" if key else "400.117")
 
 
+async def test_keys_of_what_was_declined_are_free(shop: Shop) -> None:
+    await shop.order()
+    ten, five = ({"orderDetails": {"items": [item("x", each)]}} for each in (10, 5))
+    shop.desk.bank.declines = True
+    assert [await shop.refused("/orders/1001/captures", ten, "k") for _ in range(2)] == [
+        "400.117",
+        "400.117",
+    ]
+    shop.desk.bank.declines = False
+    made = await shop.good("/orders/1001/captures", five, "k")  # corrected
+    assert await shop.good("/orders/1001/captures", five, "k") == made
+    assert await shop.refused("/orders/1001/captures", ten, "k") == "400.957"
+    assert len((await shop.get("/orders/1001/captures"))["captures"]) == 1
+
+
+async def test_a_full_refund_that_is_half_known_is_answered_once_it_is_known(shop: Shop) -> None:
+    await shop.order()
+    for amount in (10, 20):
+        await shop.good("/orders/1001/captures", {"orderDetails": {"items": [item("x", amount)]}})
+    bank = Mumbling(shop.desk.bank._bank)
+    shop.desk.engine.acquirers = {"sandbox": bank}
+    assert (await shop.post("/orders/1001/refunds", None, "k")).status_code == 500
+    ((told, answer),) = bank.unheard
+    known = {name: getattr(told, name) for name in Inquiry.__struct_fields__}
+    await shop.desk.engine.receive(Inquiry(**known), answer)
+    done = await shop.good("/orders/1001/refunds", None, "k")
+    assert (len(done["refundNumbers"]), *figures(done, "totalRefundedAmount")) == (2, 30)
+
+
 async def test_what_has_no_answer_is_neither_done_nor_undone(shop: Shop) -> None:
     await shop.order()
     shop.desk.bank.dumb = True
@@ -245,4 +287,6 @@ async def test_a_login_is_awaited_for_a_day(shop: Shop) -> None:
         shown = (await shop.get("/orders/1"))["orderDetails"]
         assert shown["status"] == "Expired"
         await shop.desk.client.post(str(waiting["secureLoginUrl"]), content=b"choice=confirm")
+    for path in ("captures", "voids"):
+        assert await shop.refused(f"/orders/1/{path}") == "400.115"
     assert said(await shop.ask("GET", "/status"))

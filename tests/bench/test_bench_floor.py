@@ -8,7 +8,7 @@ import apsw
 import msgspec
 import pytest
 
-from counterfoil.bench.calls import BODY
+from counterfoil.bench.calls import BODY, ORDER, SIGNED
 from counterfoil.bench.floor import SIZES, Floor, Message, Scope, parse_sizes
 from counterfoil.bench.writer import ORDERS, Writer, chunks, statement
 
@@ -70,6 +70,14 @@ def test_authorize_leaves_its_rows_and_answers_its_bytes(tmp_path: Path, pieces:
     order = msgspec.json.decode(answer)["orders"][0]["id"]
     assert int(order) > 0
     assert counts(path) == (1, 1, 1, 0, 1, 1)
+
+
+def test_an_order_on_a_known_card_leaves_no_card(tmp_path: Path) -> None:
+    path = tmp_path / "floor.db"
+    asked = [("POST", call.path, (call.body or "").encode()) for call in (SIGNED, ORDER)]
+    answers = converse(path, asked)
+    assert [len(each) for each in answers] == [SIZES["signed"], SIZES["order"]]
+    assert counts(path) == (2, 2, 0, 0, 2, 2)
 
 
 def test_charge_and_refund_post_and_keep_the_order_one_row(tmp_path: Path) -> None:

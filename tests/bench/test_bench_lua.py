@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from counterfoil.bench.calls import AUTHORIZE, CALLS, CHARGE, GET, LIST, Uses
+from counterfoil.bench.calls import AUTHORIZE, CALLS, CHARGE, GET, LIST, ORDER, SIGNED, Uses
 from counterfoil.bench.lua import Slice, quoted, script
 
 IDS = Slice(file=Path("ids"), start=10, end=20)
@@ -17,6 +18,13 @@ def test_a_fixed_request_is_left_to_wrk() -> None:
     assert '\\"pan\\":\\"4111111111111111\\"' in text
     assert "function request" not in text
     assert "function response" not in text
+
+
+def test_a_token_goes_before_a_login() -> None:
+    text = script(replace(ORDER, token="a.b.c"))
+    assert 'wrk.headers["Authorization"] = "Bearer a.b.c"' in text
+    assert 'wrk.headers["Accept"] = "application/json"' in text
+    assert 'wrk.headers["Accept"] = "*/*"' in script(SIGNED)
 
 
 def test_a_call_without_a_body_sends_none() -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from tests.bench.fakes import fake_product, fake_wrk
 
 from counterfoil.bench.__main__ import options
+from counterfoil.bench.calls import CALLS
 from counterfoil.bench.cluster import free_port
 from counterfoil.bench.load import LoadError
 from counterfoil.bench.server import (
@@ -34,6 +35,8 @@ def test_the_table_has_a_row_for_each_call(tmp_path: Path) -> None:
     assert [row.call for row in found.table] == [
         "authorize",
         "create",
+        "signed",
+        "order",
         "charge",
         "refund",
         "get",
@@ -44,7 +47,7 @@ def test_the_table_has_a_row_for_each_call(tmp_path: Path) -> None:
         (20_000, 20_000, 100)
     }
     assert all(goal.met for goal in found.goals)
-    assert len(found.goals) == 6
+    assert len(found.goals) == 8
     assert found.memory_kb > 0
     calls = (tmp_path / "wrk.log").read_text().splitlines()
     assert all("-t1 -c64" in call for call in calls)
@@ -75,10 +78,10 @@ def test_scale_compares_few_orders_with_many(tmp_path: Path) -> None:
 
 def test_the_product_is_asked_for_its_sizes(tmp_path: Path) -> None:
     wanted = {"authorize": 829, "charge": 70, "refund": 80, "get": 90, "list": 100, "filter": 110}
-    wanted["create"] = 120
+    wanted |= {"create": 120, "signed": 130, "order": 140}
     command = floor_command(free_port(), tmp_path / "floor.db", wanted)
     with Server(command, "floor", tmp_path) as server:
-        assert sizes(server.base) == wanted
+        assert sizes(server.base, CALLS) == wanted
         assert server.memory_kb() > 1000
     assert server.memory_kb() == 0
 

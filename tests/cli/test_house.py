@@ -60,6 +60,10 @@ async def fill(store: Store) -> None:
     await store.save_data_key(DataKey(id=5, wrapped=b"\x01\x00", active=False))
 
 
+async def nothing(_: Store) -> None:
+    """Only the schema."""
+
+
 @pytest.fixture
 def urls(tmp_path: Path) -> dict[str, str]:
     """An address of each kind, and a second file."""
@@ -104,12 +108,16 @@ def test_there_and_back(anywhere: Run, urls: dict[str, str]) -> None:
         within(url, look)
 
 
-def test_a_copy_goes_on_where_it_stopped(anywhere: Run, urls: dict[str, str]) -> None:
-    within(urls["file"], fill)
+@pytest.mark.parametrize(("source", "target"), [("file", "server"), ("server", "other")])
+def test_a_copy_goes_on_where_it_stopped(
+    anywhere: Run, urls: dict[str, str], source: str, target: str
+) -> None:
+    within(urls[source], fill)
+    within(urls[target], nothing)
 
     async def half() -> None:
-        old = await open_house(Settings(database=urls["file"]))
-        new = await open_house(Settings(database=urls["server"]))
+        old = await open_house(Settings(database=urls[source]))
+        new = await open_house(Settings(database=urls[target]))
         left = 150
 
         def told(rows: int) -> None:
@@ -127,9 +135,9 @@ def test_a_copy_goes_on_where_it_stopped(anywhere: Run, urls: dict[str, str]) ->
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(half())
     for _ in range(2):
-        done = anywhere("copy", "--from", urls["file"], "--to", urls["server"])
+        done = anywhere("copy", "--from", urls[source], "--to", urls[target])
         assert done.status == 0, done.err
-        assert same(urls["file"], urls["server"])
+        assert same(urls[source], urls[target])
 
 
 def test_a_house_with_other_tenants_is_refused(anywhere: Run, urls: dict[str, str]) -> None:

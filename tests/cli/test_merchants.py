@@ -10,6 +10,9 @@ from tests.e2e.client import Answer, Client, payment
 from tests.e2e.server import Server
 
 from counterfoil import demo
+from counterfoil.config import Settings
+from counterfoil.engine.directory import Directory
+from counterfoil.wiring import parts
 
 KEYS = {
     "bizon": {"login": "project", "password": "password"},
@@ -66,11 +69,13 @@ def test_demo_says_what_to_paste(run: Run) -> None:
 
 def test_merchants_are_listed(seeded: Run) -> None:
     assert seeded("merchant", "list").out == (
-        "1\tDemo\tUSD EUR INR\t3.00 %\t0.00 %\n2\tDemo with reserve\tUSD EUR\t1.00 %\t3.00 %\n"
+        "1\tDemo\tproject\tUSD EUR INR\t3.00 %\t0.00 %\n"
+        "2\tDemo with reserve\tproject_reserve\tUSD EUR\t1.00 %\t3.00 %\n"
     )
     assert seeded("merchant", "list", "--json").rows[0] == {
         "id": 1,
         "name": "Demo",
+        "login": "project",
         "currencies": "USD EUR INR",
         "fee": "3.00 %",
         "reserve": "0.00 %",
@@ -93,6 +98,32 @@ def test_a_new_password_is_shown_once_and_works(tmp_path: Path, anywhere: Run) -
     server.stop()
     assert good.order.status == "authorized"
     assert (bad.status, bad.failure.failure_message) == (401, "Invalid credentials")
+
+
+def test_a_lost_password_is_replaced(tmp_path: Path, database: Path, run: Run) -> None:
+    (made,) = run("merchant", "add", "Book shop", "--login", "books", "--json").rows
+    (again,) = run("merchant", "password", str(made["id"]), "--json").rows
+    assert {**again, "password": made["password"]} == made
+    assert str(again["password"]).encode() not in b"".join(left_in(tmp_path).values())
+
+    async def known(password: object) -> list[bool]:
+        async with parts(Settings(database=f"sqlite:///{database}")) as opened:
+            directory = Directory(opened.store, opened.vault, opened.clock)
+            found = [
+                await directory.recognise(wire, "books", str(password))
+                for wire in ("bizon", "afterpay")
+            ]
+            return [each is not None for each in found]
+
+    assert uvloop.run(known(again["password"])) == [True, True]
+    assert uvloop.run(known(made["password"])) == [False, False]
+
+
+def test_of_several_logins_one_must_be_named(seeded: Run) -> None:
+    wrong = seeded("merchant", "password", "1", "--login", "project_reserve").fault
+    assert "name one of the logins of merchant 1: project" in wrong
+    assert seeded("merchant", "password", "9").status == 2
+    assert seeded("merchant", "password", "1", "--login", "project").status == 0
 
 
 def test_a_new_merchant_has_the_terms_it_was_given(run: Run) -> None:

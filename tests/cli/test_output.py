@@ -10,9 +10,9 @@ from tests.e2e.server import program
 
 COMMANDS: Final = (
     *("serve", "demo", "migrate", "keys", "verify", "bench", "listen"),
-    *("merchant add", "merchant list", "merchant show", "merchant set"),
+    *("merchant add", "merchant list", "merchant show", "merchant set", "merchant password"),
     *("rates import", "rates list", "sandbox clock", "sandbox advance", "sandbox book"),
-    *("vault rotate", "vault rotate-master"),
+    *("vault rotate", "vault rotate-master", "settle"),
 )
 MISUSED: Final = (
     "nosuch",
@@ -34,6 +34,8 @@ MISUSED: Final = (
     "rates list --date 2026-02-30",
     "sandbox book --last -3",
     "vault rotate-master",
+    "settle 1 --reference P-1 --gross 5 --start 2026-11-01 --end 2026-11-02",
+    "settle AFLc84nq_AA3LdNY --reference P-1 --gross 5 --start 2026-11-01 --end 2026-11-31",
 )
 
 
@@ -44,6 +46,8 @@ def test_help_has_an_example(anywhere: Run, command: str) -> None:
     assert (done.status, done.err) == (0, "")
     assert f"Example: counterfoil {command}" in text
     assert text.startswith(f"Usage: counterfoil {command}")
+    assert "--no-" not in text
+    assert "--empty-" not in text
 
 
 def test_help_names_every_command(anywhere: Run) -> None:

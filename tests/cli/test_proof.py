@@ -84,6 +84,7 @@ def test_verify_prints_the_counts_and_the_accounts(copied: Run) -> None:
         "UPDATE postings SET currency = 'EUR'",
         "UPDATE postings SET account = 'reserve' WHERE account = 'fee'",
         "DELETE FROM orders WHERE id = (SELECT max(id) FROM orders)",
+        "DELETE FROM merchants WHERE id = 1",
     ],
     ids=lambda statement: statement.lower(),
 )

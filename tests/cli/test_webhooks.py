@@ -10,16 +10,19 @@ from threading import Thread
 from typing import Final
 
 import pytest
+from msgspec import json
 from tests.cli.conftest import Ran, Run
 from tests.e2e.server import PROGRAM
 
+from counterfoil.cli.specimen import specimen
 from counterfoil.config import Settings
-from counterfoil.core.callbacks import Attempt, Receipt
+from counterfoil.core.callbacks import Attempt, Endpoint, Receipt, Told
 from counterfoil.core.card import SealedSecret, Secret
 from counterfoil.core.events import Event
 from counterfoil.core.timers import Due, Settled, Timer, Want
 from counterfoil.courier.standard import verify
-from counterfoil.wiring import Parts, parts
+from counterfoil.testing import FakeClock, SerialIds, demo_merchant
+from counterfoil.wiring import Parts, forms, parts
 from counterfoil.world import SystemClock
 
 HOOK: Final = "https://shop.example/hook"
@@ -237,3 +240,43 @@ def test_an_endpoint_is_tested(webhooks: Run, status: int, ends: int) -> None:
     ((headers, body),) = came
     now_s = SystemClock().now() // 1_000_000
     assert verify([Secret(str(row["secret"]))], headers, body, now_s=now_s) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "told", "event"),
+    [
+        ((), (), "payment.authorized"),
+        (("--event", "order.refunded", "--event", "order.charged"), (), "order.charged"),
+        (("--event", "order.refunded", "--event", "charge.failed"), (), "charge.failed"),
+        ((), ("--event", "order.refunded"), "order.refunded"),
+    ],
+)
+def test_it_is_tested_with_an_event_that_makes_sense(
+    webhooks: Run, words: tuple[str, ...], told: tuple[str, ...], event: str
+) -> None:
+    with shop(200) as (url, came):
+        row = add(webhooks, *words, url=url)
+        ran = webhooks("endpoints", "test", str(row["id"]), *told)
+    ((_, body),) = came
+    shown = json.decode(body)
+    assert (ran.status, shown["type"]) == (0, event)
+    assert shown["data"]["operation"]["amount"] == "10.00"
+
+
+def test_an_event_that_the_form_has_no_words_for_cannot_be_tried(webhooks: Run) -> None:
+    row = add(webhooks, "--wire", "bizon", "--login", "a")
+    ran = webhooks("endpoints", "test", str(row["id"]), "--event", "order.created")
+    assert "'order.created' is none of" in ran.fault
+
+
+@pytest.mark.parametrize("event", Event)
+@pytest.mark.parametrize("wire", sorted(forms()))
+def test_every_form_can_tell_of_a_made_up_order(wire: str, event: Event) -> None:
+    ids, form = SerialIds(FakeClock()), forms()[wire]
+    order, notice = specimen(demo_merchant(), event, ids.next)
+    assert all(each.outcome == "approved" for each in order.operations[:-1])
+    endpoint = Endpoint(merchant=1, id=9, wire=wire, url=HOOK, created=0)
+    told = Told(
+        merchant=demo_merchant(), endpoint=endpoint, notice=notice, order=order, secrets=(), now=0
+    )
+    assert event not in form.events or form.callback(told) is not None

@@ -109,7 +109,7 @@ async def test_what_is_not_the_banks_is_not_asked() -> None:
         with pytest.raises(BadQuestionError):
             BANK.challenge(creq, state)
         with pytest.raises(BadQuestionError):
-            await BANK.challenge_answer(creq, state, Choice.APPROVE)
+            await BANK.challenge_answer(state, Choice.APPROVE)
 
 
 async def test_a_creq_must_be_of_the_address_it_comes_to() -> None:
@@ -127,7 +127,7 @@ async def test_a_creq_must_be_of_the_address_it_comes_to() -> None:
     assert BANK.challenge(one, here).amount.minor == 999
     with pytest.raises(BadQuestionError):
         BANK.challenge(other, here)
-    back = await BANK.challenge_answer(one, here, Choice.APPROVE)  # nobody takes its result
+    back = await BANK.challenge_answer(here, Choice.APPROVE)  # nobody takes its result
     assert back.url == members(Kind.AREQ)["notificationURL"]
 
 

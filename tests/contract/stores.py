@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 from tests.cluster import url_of
+from tests.pooler import pooled
 
 from counterfoil.core import rules
 from counterfoil.core.answers import Approved, Declined, Verdict
@@ -49,17 +50,24 @@ async def open_sqlite(folder: Path) -> Store:
     return await open_store(folder / "counterfoil.db")
 
 
+async def open_apart(folder: Path) -> Store:
+    """The same, written by a process of its own."""
+    return await open_store(folder / "counterfoil.db", apart=True)
+
+
 async def open_postgres(folder: Path) -> Store:
     return await postgres.open_store(await url_of(folder))
 
 
 async def open_alone(folder: Path) -> Store:
-    """The same with each batch kept to one merchant, and nothing prepared."""
-    return await postgres.open_store(await url_of(folder), Options(alone=True, pooled=True))
+    """The same with each batch kept to one merchant, behind pgbouncer in transaction mode."""
+    options = Options(alone=True, pooled=True)
+    return await postgres.open_store(pooled(await url_of(folder)), options)
 
 
 DURABLE: Final[dict[str, Opener]] = {
     "sqlite": open_sqlite,
+    "sqlite-apart": open_apart,
     "postgres": open_postgres,
     "postgres-alone": open_alone,
 }

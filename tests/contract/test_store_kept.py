@@ -52,3 +52,16 @@ async def test_a_run_is_in_order_and_of_one_kind(store: Store) -> None:
         assert await store.keep(each)
     assert await store.every_kept(1, "account", 2) == [item(1), item(2)]
     assert await store.every_kept(1, "account", 2, after=2) == [item(3)]
+
+
+async def test_what_is_dropped_is_gone_unless_it_has_changed(store: Store) -> None:
+    for each in (item(1, "a"), item(2, "b"), item(3, "c"), item(1, "a", merchant=2)):
+        assert await store.keep(each, card=sealed(70 + each.id))
+    assert await store.keep(item(2, "changed"), "b")
+    await store.drop([item(1, "a"), item(2, "b")], cards=[71])
+    assert await store.every_kept(1, "account", 9) == [item(2, "changed"), item(3, "c")]
+    assert await store.kept(2, "account", 1) == "a"
+    assert await store.card(1, 71) is None
+    assert await store.card(2, 71) == sealed(71)
+    assert await store.card(1, 73) == sealed(73)
+    await store.drop([item(9)])

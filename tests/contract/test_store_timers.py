@@ -11,8 +11,9 @@ from counterfoil.core.callbacks import Attempt, AttemptQuery, Endpoint, Receipt
 from counterfoil.core.card import SealedSecret
 from counterfoil.core.change import change
 from counterfoil.core.events import Event
+from counterfoil.core.order import Kind, instant_of
 from counterfoil.core.ports import Committed, Store
-from counterfoil.core.timers import Due, Errand, Settled, Timer, Want
+from counterfoil.core.timers import Backlog, Due, Errand, Queue, Settled, Timer, Want
 
 pytestmark = pytest.mark.anyio
 
@@ -255,3 +256,22 @@ async def test_attempts_are_kept_with_what_came_of_the_claim(store: Store) -> No
     assert list(await store.attempts(replace(everything, merchant=2))) == []
     assert await store.attempt(1, 2) == made[1]
     assert await store.attempt(2, 2) is None
+
+
+async def test_what_waits_is_counted(store: Store, till: Till) -> None:
+    nothing = dict.fromkeys(Backlog, Queue())
+    assert await store.backlog(1, 100) == nothing
+    order = await till.begin(till.with_card(till.order()), Kind.AUTHORIZE)
+    await till.finish(await till.begin(till.with_card(till.order()), Kind.AUTHORIZE))
+    own = [timer(1, 80), timer(2, 90), timer(3, 200)]
+    await store.plant(1, [*own, timer(1, 150, lane=5), timer(2, 140, lane=6), timer(9, 10, lane=6)])
+    await store.plant(2, [timer(1, 1), timer(1, 1, lane=5)])
+    errands = [*await claim(store, 80), *await claim(store, 20, lane=6)]
+    await store.settle([Settled(errand=each, parked=True) for each in errands], ())
+    assert await store.backlog(1, 100) == {
+        Backlog.OPERATIONS: Queue(waiting=1, since=instant_of(order.operations[0].id)),
+        Backlog.TIMERS: Queue(waiting=1, since=90, parked=1),
+        Backlog.CALLBACKS: Queue(waiting=2, since=140, parked=1),
+    }
+    assert (await store.backlog(2, 100))[Backlog.TIMERS] == Queue(waiting=1, since=1)
+    assert await store.backlog(3, 100) == nothing

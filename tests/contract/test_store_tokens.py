@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from tests.contract.stores import Till, next_step, use
 
 from counterfoil.core.change import change
+from counterfoil.core.keeping import Old
 from counterfoil.core.order import Kind, Order
 from counterfoil.core.ports import Committed, Store
 from counterfoil.core.wallets import Form, Wallet, WalletUse
@@ -81,7 +82,7 @@ async def test_a_sample_may_come_again(store: Store, till: Till) -> None:
 
 async def test_a_token_is_forgotten_when_its_life_is_over(store: Store, till: Till) -> None:
     await till.put(paid(till))
-    await store.forget_keys(1, 1_000)
+    await store.forget(Old.KEYS, 1, 1_000)
     assert await store.key_use(1, TOKEN.key) is not None
-    await store.forget_keys(1, 1_001)
+    await store.forget(Old.KEYS, 1, 1_001)
     assert await store.key_use(1, TOKEN.key) is None

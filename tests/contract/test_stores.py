@@ -8,6 +8,7 @@ from tests.contract.stores import Till, next_step, rate, sealed, use
 
 from counterfoil.core.change import FOREVER, Change, change, rejected
 from counterfoil.core.errors import Code, Refused
+from counterfoil.core.keeping import Old
 from counterfoil.core.merchant import Credential, Terminal
 from counterfoil.core.order import Kind
 from counterfoil.core.ports import Committed, DataKey, OrderQuery, Store, projection
@@ -339,5 +340,16 @@ async def test_names_outlive_keys(store: Store, till: Till) -> None:
     order = till.order()
     name = replace(use(order, "n"), used=FOREVER)
     await till.put(order, key=use(order, "k"), names=(name,))
-    await store.forget_keys(1, FOREVER)
+    await store.forget(Old.KEYS, 1, FOREVER)
     assert (await store.key_use(1, "k"), await store.key_use(1, "n")) == (None, name)
+
+
+async def test_what_rests_of_a_merchant_that_is_gone_is_found(store: Store, till: Till) -> None:
+    for number in (1, 3):
+        await store.save_merchant(demo_merchant(number))
+    for merchant in (1, 2, 3):
+        await till.put(till.order(merchant))
+    assert (2, "orders") in await store.orphans()
+    assert {merchant for merchant, _ in await store.orphans()} == {2}
+    await store.save_merchant(demo_merchant(2))
+    assert await store.orphans() == []

@@ -20,7 +20,8 @@ from tests.conformance.exchange import Exchange, Names, Shared, Step
 
 from counterfoil import connectors, demo, dialects
 from counterfoil.connectors import Place
-from counterfoil.core.answers import Answer, Unknown
+from counterfoil.core.answers import Answer, Declined, Unknown
+from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code
 from counterfoil.core.keeping import NOBODY, Kept
 from counterfoil.core.merchant import Credential
@@ -212,12 +213,16 @@ def readable(wire: Wire) -> list[Step]:
 
 
 class Bank:
-    """The test bank, which takes a moment, counts what it is asked, and may be struck dumb."""
+    """The test bank, which takes a moment, counts what it is asked, and may be struck dumb.
+
+    While it `declines` it says no to everything; while it `mumbles` nobody hears what it answers.
+    """
 
     def __init__(self, bank: Acquirer) -> None:
         self._bank = bank
         self.asked = 0
-        self.dumb = False
+        self.dumb = self.declines = self.mumbles = False
+        self.unheard: list[tuple[Instruction, Answer]] = []
 
     @property
     def name(self) -> str:
@@ -233,7 +238,14 @@ class Bank:
         """Its answer, after others had their turn."""
         self.asked += 1
         await asyncio.sleep(0)
-        return Unknown(why="dumb") if self.dumb else await self._bank.send(instruction)
+        if self.dumb:
+            return Unknown(why="dumb")
+        no = Declined(decline=Decline.DO_NOT_HONOR)
+        answer = no if self.declines else await self._bank.send(instruction)
+        if not self.mumbles:
+            return answer
+        self.unheard.append((instruction, answer))
+        return Unknown(why="mumbled")
 
     async def inquire(self, inquiry: Inquiry) -> Answer:
         """Its answer."""

@@ -10,6 +10,7 @@ from ipaddress import ip_address
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 from tests.courier.receiver import (
     CALLBACK,
     Answer,
@@ -22,10 +23,10 @@ from tests.courier.receiver import (
     sends,
 )
 
-from counterfoil import __version__
 from counterfoil.core.callbacks import ANSWER_MAX, Callback, Receipt
 from counterfoil.courier import Forbidden, HttpCourier
 from counterfoil.courier.http import RETRY_AFTER_MAX_S
+from counterfoil.version import VERSION
 
 pytestmark = pytest.mark.anyio
 
@@ -53,7 +54,7 @@ async def test_a_post_is_what_was_asked_for() -> None:
         "Content-Length: 11",
         "Content-Type: application/json",
         f"Host: 127.0.0.1:{receiver.port}",
-        f"User-Agent: Counterfoil/{__version__}",
+        f"User-Agent: Counterfoil/{VERSION}",
         "x-test: yes",
     ]
     assert receiver.bodies == [CALLBACK.body]
@@ -114,6 +115,17 @@ async def test_an_answer_that_does_not_come_is_not_waited_for(answer: Answer) ->
     receipt, _ = await posted(answer, timeout_ms=SHORT_MS)
     assert (receipt.status, receipt.why) == (None, "timeout")
     assert SHORT_MS * 900 <= receipt.took_us < LOOSE_US
+
+
+async def test_a_callback_may_give_the_address_less_time_and_not_more() -> None:
+    hasty, patient = replace(CALLBACK, timeout_s=1), replace(CALLBACK, timeout_s=60)
+    async with receiving(sends(b"", close=False)) as receiver:
+        async with couriering(timeout_ms=5_000) as courier:
+            receipt = await courier.post(receiver.url(), hasty)
+        assert (receipt.why, receipt.took_us < 1_000_000 + LOOSE_US) == ("timeout", True)
+        async with couriering(timeout_ms=SHORT_MS) as courier:
+            receipt = await courier.post(receiver.url(), patient)
+        assert (receipt.why, receipt.took_us < LOOSE_US) == ("timeout", True)
 
 
 async def test_a_name_that_is_not_resolved_is_not_waited_for() -> None:

@@ -33,6 +33,12 @@ async function main() {
   found.listed = (await client.orders.all({ receipt: "node", "expand[]": ["payments"] })).items[0].payments.entity;
   found.fetched = (await client.orders.fetch(order.id)).notes.a;
   found.edited = (await client.orders.edit(order.id, { notes: { c: "d" } })).notes.c;
+  const account = { account_number: "765432123456789", name: "G Kumar", ifsc: "HDFC0000053" };
+  const banked = await client.orders.create({ amount: 500, method: "netbanking", receipt: "bank", bank_account: account });
+  const since = Math.floor(Date.now() / 1000) - 3600;
+  const listed = await client.orders.all({ from: since, to: since + 7200, authorized: false, receipt: "bank", count: 5 });
+  found.banked = listed.items.map((each) => each.id).join() === banked.id;
+  found.transfers = (await client.orders.fetchTransferOrder(order.id)).transfers.count;
   found.unpaid = (await client.orders.fetchPayments(order.id)).count;
   const handed = await pay(order);
   const { razorpay_order_id: order_id, razorpay_payment_id: payment_id } = handed;
@@ -48,6 +54,7 @@ async function main() {
   const held = await client.orders.create({ amount: 50000, currency: "INR", payment_capture: false });
   const later = await pay(held);
   found.refused = await refusal(client.payments.capture(later.razorpay_payment_id, 1, "INR"));
+  found.waiting = (await client.orders.all({ authorized: true })).items.map((each) => each.id).join() === held.id;
   found.captured = (await client.payments.capture(later.razorpay_payment_id, 50000, "INR")).captured;
   found.unknown = await refusal(client.orders.fetch("order_AAAAAAAAAAAAAA"));
   const hook = await client.webhooks.create({ url: "https://shop.example/node", events: ["order.paid"] });

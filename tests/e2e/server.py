@@ -48,7 +48,7 @@ class Server:
 
     def __init__(self, folder: Path, *options: str, url: str = "", **environment: str) -> None:
         self.folder = folder
-        self.database = folder / f"{url.rpartition('/')[2] or 'gateway'}.db"
+        self.database = folder / f"{url.rpartition('/')[2].partition('?')[0] or 'gateway'}.db"
         self.url = url or f"sqlite:///{self.database}"
         environment.setdefault("folder", str(folder))
         self.port = 0

@@ -2,12 +2,14 @@
 
 Every answer is whole: 200; or 503 that says when to come again; or, where the bank was asked and
 its answer could not be kept, that nobody knows yet. What was answered with 200 is there, nothing is
-done twice at the bank, and within seconds the gateway serves as before.
+done twice at the bank, and within five seconds the gateway serves at its rate again; half of it is
+enough, for the machine has other work.
 """
 
 import asyncio
 import signal
 import time
+from bisect import bisect
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -43,7 +45,7 @@ class Load:
         self.known: dict[str, OrderView] = {}
         self.refused: list[Answer] = []
         self.odd: list[Answer] = []
-        self.served_at = 0.0
+        self.served: list[float] = []  # when
         self.over = False
 
     async def caller(self) -> None:
@@ -56,22 +58,28 @@ class Load:
                     answer = await client.put(f"/orders/{answer.order.id}/charge", {})
                 self._note(answer)
 
+    def rate(self) -> int:
+        """How many were served in the last second."""
+        return len(self.served) - bisect(self.served, time.monotonic() - 1)
+
     def _note(self, answer: Answer) -> None:
         if answer.status == 200:
             self.known[answer.order.id] = answer.order
-            self.served_at = time.monotonic()
+            self.served.append(time.monotonic())
         elif answer.status == 503 and b"retry-after: 1" in answer.head.lower():
             self.refused.append(answer)
         elif answer.status != 500 or UNANSWERED not in answer.body:
             self.odd.append(answer)
 
 
-async def lose(server: Server, cluster: Cluster, load: Load) -> float:
-    """Stop the database under load and start it again; how long until somebody was served."""
+async def lose(server: Server, cluster: Cluster, load: Load) -> None:
+    """Stop the database under load and start it again; the rate comes back."""
     async with asyncio.TaskGroup() as group:
         for _ in range(CALLERS):
             group.create_task(load.caller())
-        await asyncio.sleep(1)
+        await asyncio.sleep(2)
+        before = load.rate()
+        assert before
         await asyncio.to_thread(cluster.stop, signal.SIGQUIT)
         await asyncio.sleep(AWAY_S)
         async with Client(server.port) as client:
@@ -79,20 +87,16 @@ async def lose(server: Server, cluster: Cluster, load: Load) -> float:
             assert (await client.get("/health/live")).status == 200
         await asyncio.to_thread(cluster.start)
         began = time.monotonic()
-        while load.served_at < began:
+        while load.rate() < before / 2:
             await asyncio.sleep(0.02)
             assert time.monotonic() - began < BACK_S
-        took_s = load.served_at - began
-        await asyncio.sleep(1)
         load.over = True
-    return took_s
 
 
 def test_a_database_lost_under_load(cluster: Cluster, tmp_path: Path) -> None:
     with serving(tmp_path, url=cluster.url(), acquirer_timeout_ms="300") as server:
         load = Load(server)
-        took_s = uvloop.run(lose(server, cluster, load))
-        assert took_s < BACK_S
+        uvloop.run(lose(server, cluster, load))
         assert load.refused
         assert not load.odd, {each.status: each.body for each in load.odd}
         wait_until_resolved(server)

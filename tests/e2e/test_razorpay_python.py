@@ -28,6 +28,7 @@ PAYER: Final = {"email": "gaurav.kumar@example.com", "contact": "9999999988"}
 DELIVERED_S: Final = 20
 razorpay: Final = import_module("razorpay")
 BadRequest: Final = import_module("razorpay.errors").BadRequestError
+Gateway: Final = import_module("razorpay.errors").GatewayError
 Unsigned: Final = import_module("razorpay.errors").SignatureVerificationError
 
 
@@ -75,7 +76,7 @@ def order(client: Any, **more: object) -> Any:
 def paid(client: Any, made: Any, **more: object) -> Any:
     """The hand-over of a card payment of the order, by one-time password."""
     given = {"amount": "50000", "currency": "INR", "order_id": made["id"], **PAYER, **more}
-    begun = client.payment.createPaymentJson({**given, "method": "card", "card": CARD})
+    begun = client.payment.createPaymentJson({"card": CARD, **given, "method": "card"})
     client.payment.otpGenerate(begun["razorpay_payment_id"])
     return client.payment.otpSubmit(begun["razorpay_payment_id"], {"otp": "123456"})
 
@@ -136,6 +137,9 @@ def test_refusals_are_the_clients_own_exceptions(client: Any, server: Server) ->
         order(client, amount=1)
     with pytest.raises(BadRequest, match="not found on the server"):
         client.invoice.all()
+    sick = {**CARD, "number": "4100280000020007"}
+    with pytest.raises(Gateway, match="temporary technical issue"):
+        paid(client, order(client), card=sick)
     stranger = razorpay.Client(
         auth=(demo.KEY_ID, "wrong"), base_url=f"http://127.0.0.1:{server.port}"
     )

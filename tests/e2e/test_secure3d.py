@@ -7,7 +7,7 @@ import pytest
 from httpx2 import AsyncClient
 from tests.e2e.server import Server, serving
 from tests.web.asking import ASKED, CHALLENGED, METHOD, RETURN, Shop
-from tests.web.browser import Page, submit
+from tests.web.browser import Page
 
 pytestmark = pytest.mark.anyio
 
@@ -47,7 +47,7 @@ async def test_a_cardholder_at_the_bank_outlives_the_process(tmp_path: Path) -> 
             shop = Shop(visitor, YEAR)
             first, one = await shop.held(ASKED)
             second, two = await shop.held(CHALLENGED, modern=True)
-            brought = Page(await submit(visitor, one)).forms["approve"]
+            brought = await shop.brought(one)
             cres = Page(await shop.pressed(two, "approve")).forms["cresform"]
         port = server.port
         server.kill()

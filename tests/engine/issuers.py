@@ -77,7 +77,7 @@ class Secured:
         fields = fields_of(order)
         if "PaReq" in fields:
             return self.bank.payer_answer(fields["PaReq"], choice)
-        back = await self.bank.challenge_answer(fields["creq"], state_of(order), choice)
+        back = await self.bank.challenge_answer(state_of(order), choice)
         return dict(back.fields)["cres"]
 
 

@@ -15,7 +15,8 @@ from counterfoil.core.errors import Code
 from counterfoil.core.keeping import Kept
 from counterfoil.core.merchant import Credential
 from counterfoil.core.money import Money
-from counterfoil.core.order import Order, Outcome
+from counterfoil.core.order import Kind, Order, Outcome
+from counterfoil.core.rules import Command
 from counterfoil.core.schedule import SECOND_US
 from counterfoil.core.timers import Due, Errand, Timer
 from counterfoil.engine import stored
@@ -199,13 +200,34 @@ async def test_what_is_owed_can_be_given_up_once() -> None:
     await opened(desk)
     order = await paid(desk)
     accounts = Accounts(desk.orders)
-    done = await accounts.close(desk.merchant, order.id, once())
+    done = await accounts.waive(desk.merchant, order.id, everything, once())
     assert (done.order.closed, (await now(desk)).unpaid) == (Code.ORDER_CLOSED, ())
-    refused = await refusal(accounts.close(desk.merchant, order.id))
+    refused = await refusal(accounts.waive(desk.merchant, order.id, everything))
     assert refused.code is Code.WRONG_STATE
     other = await paid(desk)
     with pytest.raises(KeyTakenError):
-        await accounts.close(desk.merchant, other.id, once())
+        await accounts.waive(desk.merchant, other.id, everything, once())
+
+
+async def test_a_part_that_is_given_up_is_tried_no_more() -> None:
+    desk = await open_desk(POOR, POOR, POOR)
+    await opened(desk)
+    order = await paid(desk)
+    accounts = Accounts(desk.orders)
+    part = Command(kind=Kind.REVERSE, minor=order.amount.minor // 4)
+    await accounts.waive(desk.merchant, order.id, lambda _: part)
+    assert [each.order for each in (await now(desk)).unpaid] == [order.id]
+    for _ in range(2):
+        assert await accounts.retry(desk.merchant, order.id, await now(desk)) is Tried.UNPAID
+    known = await desk.store.load(1, order.id)
+    tried = [each.amount.minor for each in known.operations]
+    assert tried[1:] == [order.amount.minor - part.minor] * 2  # type: ignore[operator]
+    assert len(known.payments) == 2
+
+
+def everything(_: Order) -> Command:
+    """All that is open."""
+    return Command(kind=Kind.REVERSE)
 
 
 async def test_accounts_are_found_in_runs_and_kept_by_one_at_a_time() -> None:

@@ -123,9 +123,7 @@ async def test_a_result_is_filed_with_the_attempt_it_is_of(place: int) -> None:
     form = await attempts.form(meant)
     alone = replace(await attempts.order(), payments=(await attempts.payment(meant),))
     fields = dict(form.fields)
-    back = await attempts.desk.bank.challenge_answer(
-        fields["creq"], state_of(alone), Choice.APPROVE
-    )
+    back = await attempts.desk.bank.challenge_answer(state_of(alone), Choice.APPROVE)
     filed = (await attempts.payment(meant)).authentication
     waiting = (await attempts.payment(other)).authentication
     assert filed is not None
@@ -192,7 +190,7 @@ async def test_what_comes_after_an_attempt_was_given_up_changes_nothing(
         text = desk.bank.payer_answer(fields["PaReq"], Choice.APPROVE)
         answer = PayerAnswer(text=text, number=fields["MD"])
     else:
-        back = await desk.bank.challenge_answer(fields["creq"], state, Choice.APPROVE)
+        back = await desk.bank.challenge_answer(state, Choice.APPROVE)
         number = fields["threeDSSessionData"]
         answer = ChallengeAnswer(text=dict(back.fields)["cres"], number=number)
     assert (await refusal(attempts.complete(answer))).code is Code.ALREADY_COMPLETED

@@ -31,7 +31,7 @@ from counterfoil.core.threeds import Step as Stage
 from counterfoil.engine.authenticate import SESSION_US, resume
 from counterfoil.engine.awaiting import PURPOSE, expire, receive, seen
 from counterfoil.engine.perform import TRIES_MAX
-from counterfoil.engine.session import token
+from counterfoil.engine.session import Place, token
 
 pytestmark = pytest.mark.anyio
 
@@ -61,7 +61,7 @@ def delivered(desk: Secured, order: Order, status: Status = Status.AUTHENTICATED
     assert known.acs
     assert known.directory
     return Delivered(
-        session=token(desk.desk.vault, PURPOSE, order.merchant, order.id),
+        session=token(desk.desk.vault, PURPOSE, Place(order.merchant, order.id)),
         transaction=known.transaction,
         acs=known.acs,
         directory=known.directory,
@@ -197,7 +197,7 @@ async def test_a_result_comes_to_no_order_that_did_not_ask() -> None:
     desk = await secured()
     order = (await desk.begin(SECOND)).order
     plain = (await desk.desk.authorize()).order
-    theirs = token(desk.desk.vault, PURPOSE, 1, plain.id)
+    theirs = token(desk.desk.vault, PURPOSE, Place(1, plain.id))
     assert not await receive(desk.desk.engine, replace(delivered(desk, order), session=theirs))
 
 

@@ -6,16 +6,32 @@ from collections.abc import Callable
 import pytest
 from tests.engine.desk import Crash, Desk, die, once, open_desk
 
+from counterfoil.core.keeping import Old
 from counterfoil.core.order import Outcome
 from counterfoil.core.timers import Due
 from counterfoil.engine.chores import GRACE_S, Chore, UnaskedError, chores, run
 from counterfoil.engine.perform import Limits
+from counterfoil.testing import MemoryStore
 
 pytestmark = pytest.mark.anyio
 
 
 def ignored(name: str, outcome: object) -> None:
     assert not isinstance(outcome, Exception), name
+
+
+class InBatches(MemoryStore):
+    """Has three batches of old notices."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.starts: list[int] = []
+
+    async def forget(self, what: Old, merchant: int, before: int, *, after: int = 0) -> int | None:
+        """The next batch begins five orders on."""
+        self.starts.append(after)
+        await super().forget(what, merchant, before, after=after)
+        return after + 5 if what is Old.NOTICES and after < 10 else None
 
 
 async def run_until(
@@ -100,7 +116,7 @@ async def test_keys_are_forgotten_a_day_after_their_use() -> None:
     _, chore = chores(desk.engine)
     desk.clock.advance(24 * 3600)
     await desk.authorize(once("key-2"))
-    assert chore.name == "keys"
+    assert chore.name == "forget"
     await chore.work()
     assert await desk.store.key_use(1, "key-1") is None
     assert await desk.store.key_use(1, "key-2") is not None
@@ -112,3 +128,12 @@ async def test_what_cannot_even_be_asked_about_at_the_start_is_told_of() -> None
     chore, _ = chores(desk.engine, started=desk.ids.next())
     with pytest.raises(UnaskedError, match="1 of 1 operations"):
         await chore.work()
+
+
+async def test_what_is_old_goes_batch_by_batch() -> None:
+    desk = await open_desk()
+    store = InBatches()
+    await store.save_merchant(desk.merchant)
+    desk.engine.store = store
+    await chores(desk.engine)[1].work()
+    assert store.starts == [0, 0, 0, 0, 5, 10]

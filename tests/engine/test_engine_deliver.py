@@ -195,6 +195,25 @@ async def test_too_many_requests_holds_the_whole_address_as_long_as_it_says() ->
     assert len(desk.told()) == 3
 
 
+async def test_an_address_that_asked_for_peace_has_it_after_a_restart_too() -> None:
+    desk = await open_desk()
+    await desk.listens()
+    first = (await desk.authorize()).order
+    await desk.pump.run_due()
+    desk.courier.script.append(failed(503, retry_after_s=900))
+    await desk.authorize()
+    await desk.pump.run_due()
+    desk.restart()
+    (before, _) = await attempts(desk)
+    again = Timer(kind=Due.RESEND, subject=before.id, lane=9, due=desk.clock.now())
+    await desk.store.plant(1, [again])
+    await desk.act(first, Kind.CHARGE)
+    await desk.later(890)
+    assert len(desk.told()) == 2
+    await desk.later(10)
+    assert len(desk.told()) == 5
+
+
 async def test_secrets_are_those_in_force_when_it_happened() -> None:
     desk = await open_desk()
     endpoint = await desk.listens()
@@ -272,7 +291,8 @@ async def test_gone_undoes_no_rotation_that_came_meanwhile() -> None:
     rotated = replace(endpoint, secrets=(*endpoint.secrets, *endpoint.secrets))
     await meet(desk, lambda: desk.store.save_endpoint(rotated))
     (now,) = await desk.store.endpoints(1)
-    assert now == replace(rotated, off="the address answered 410 Gone")
+    why = "the address answered 410 Gone"
+    assert now == replace(rotated, off=why, off_since=desk.clock.now())
 
 
 async def test_gone_brings_no_endpoint_back_that_was_removed_meanwhile() -> None:

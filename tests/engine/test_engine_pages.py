@@ -22,7 +22,6 @@ from counterfoil.engine.pages import (
     Attempt,
     Challenge,
     Pages,
-    Place,
     Prepared,
     attached,
     form_key,
@@ -31,6 +30,7 @@ from counterfoil.engine.pages import (
     place_of,
 )
 from counterfoil.engine.perform import Once
+from counterfoil.engine.session import Place
 from counterfoil.testing import decline, unknown
 
 pytestmark = pytest.mark.anyio

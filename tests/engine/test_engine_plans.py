@@ -8,6 +8,8 @@ from tests.engine.desk import EUR, Desk, die, nothing, once, open_desk, refusal,
 
 from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code
+from counterfoil.core.events import Event
+from counterfoil.core.keeping import Old
 from counterfoil.core.later import DAY_S
 from counterfoil.core.order import Client, Kind, Order, Outcome
 from counterfoil.core.ports import Capability
@@ -53,6 +55,24 @@ async def test_all_of_a_step_begins_before_any_of_it_is_sent() -> None:
     assert stands(done.order) == {Bucket.REFUNDED: 10_000}
     assert [each.amount.minor for each in done.operations] == [4_000, 6_000]
     assert not desk.engine.running
+
+
+async def test_a_plan_may_tell_of_something_that_moved_nothing() -> None:
+    desk = await open_desk()
+    order = await twice_charged(desk)
+    (_, charge, _), at = order.operations, desk.engine.clock.now()
+    told = Plan(order=order, tells=(Event.INVOICE_PAID, charge.id, at))
+    done = await desk.orders.carry_on(desk.merchant, order.id, lambda now: replace(told, order=now))
+    *_, before, last = await desk.store.notices(order.merchant, order.id, 1)
+    assert last == replace(
+        before,
+        sequence=before.sequence + 1,
+        event=Event.INVOICE_PAID,
+        at=at,
+        operation=charge.id,
+    )
+    assert done.order.told == last.sequence
+    assert stands(done.order) == stands(order)
 
 
 async def test_one_refused_command_stops_the_whole_step() -> None:
@@ -120,7 +140,7 @@ async def test_of_two_orders_of_one_name_one_is_made() -> None:
     )
     assert sorted(isinstance(each, Done) for each in made) == [False, True]
     assert (await desk.only()).payments[0].method == "invoice"
-    await desk.store.forget_keys(desk.merchant.id, desk.clock.now() + 10**15)
+    await desk.store.forget(Old.KEYS, desk.merchant.id, desk.clock.now() + 10**15)
     assert (await refusal(desk.orders.invoice(desk.merchant, INVOICE))).code is Code.NAME_TAKEN
 
 

@@ -53,6 +53,13 @@ async def test_an_empty_store_holds() -> None:
     assert await proof_of(MemoryStore()) == Proof()
 
 
+async def test_what_a_merchant_that_is_gone_has_left_is_found() -> None:
+    desk = await busy()
+    del desk.store._merchants[1]
+    gone = Difference(merchant=1, order=0, what="rows of orders rest, but not the merchant")
+    assert (await proof_of(desk.store)).differences == (gone,)
+
+
 async def test_what_was_only_used_holds_and_is_counted() -> None:
     desk = await busy()
     desk.host.script.append(unknown())

@@ -216,7 +216,7 @@ async def test_tokens_are_forgotten_by_the_chore_and_not_while_they_live() -> No
     done = await pay(desk, purse)
     use = done.order.payments[0].wallet
     assert use is not None
-    (forget,) = [each for each in chores.chores(desk.engine) if each.name == "keys"]
+    (forget,) = [each for each in chores.chores(desk.engine) if each.name == "forget"]
     for days, there in ((2, True), (2, False)):
         desk.clock.advance(days * DAY_S + 1)
         await forget.work()

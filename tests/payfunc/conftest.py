@@ -12,6 +12,9 @@ from httpx2 import ASGITransport, AsyncClient, Response
 
 from counterfoil import issuing, wiring
 from counterfoil.config import Settings
+from counterfoil.core.order import Settlement
+from counterfoil.dialects.payfunc.identifiers import number
+from counterfoil.engine.settle import settle
 from counterfoil.world import SystemClock
 
 BASE: Final = "http://127.0.0.1:8080"
@@ -77,6 +80,28 @@ class Shop:
         """An account's status."""
         return (await self.ask("GET", f"/account/{account}")).json()["status"]
 
+    async def foreign(self) -> str:
+        """The private key of another merchant."""
+        async with wiring.parts(Settings(database=f"sqlite:///{self.database}")) as parts:
+            return (await issuing.keys(parts, 2, BASE))["payfunc"]["private"]
+
+    async def settle(self, order: str, *, reference: str, gross: int, fee: int) -> None:
+        """Have an operator book what was paid out of an order, in minor units."""
+        known = number(order)
+        assert known is not None
+        clock = SystemClock(wiring.clock_file(self.database))
+        settings = Settings(database=f"sqlite:///{self.database}")
+        async with wiring.parts(settings, clock) as parts:
+            settlement = Settlement(
+                at=clock.now(),
+                reference=reference,
+                gross=gross,
+                fee=fee,
+                start="2026-11-01",
+                end="2026-11-30",
+            )
+            await settle(parts.engine, 1, known, settlement)
+
     async def walk(self, hours: int) -> None:
         """Let that time pass, timer by timer."""
         body = json.dumps({"advance": f"{hours}h"})
@@ -92,10 +117,10 @@ def claims(token: str) -> Json:
 
 
 @asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[Shop]:
+async def opened(folder: Path, timeout_ms: int = 20_000) -> AsyncIterator[Shop]:
     """A shop of a gateway whose database is in that folder."""
     path = folder / "gateway.db"
-    settings = Settings(database=f"sqlite:///{path}", demo=True)
+    settings = Settings(database=f"sqlite:///{path}", demo=True, acquirer_timeout_ms=timeout_ms)
     clock = SystemClock(wiring.clock_file(path))
     async with wiring.parts(settings, clock) as parts:
         keys = (await issuing.keys(parts, 1, BASE))["payfunc"]

@@ -105,7 +105,7 @@ async def test_no_schedule_is_no_try(shop: Shop) -> None:
 async def test_what_is_pending_can_be_given_up(shop: Shop) -> None:
     account = await shop.account(POOR)
     made = await shop.order(10, payment=by(account))
-    assert (await shop.event(made["id"], type="cancel", items=5)).status_code == 400
+    assert (await shop.event(made["id"], type="cancel", items=11)).status_code == 400
     assert (await shop.event(made["id"], type="charge")).status_code == 400
     assert (await shop.event(made["id"], type="cancel")).status_code == 201
     assert (await shop.event(made["id"], type="cancel")).status_code == 400
@@ -114,6 +114,51 @@ async def test_what_is_pending_can_be_given_up(shop: Shop) -> None:
     assert await shop.status(account) == "active"
     await shop.walk(100)
     assert kinds(await shop.shown(made["id"])) == ["pend", "cancel"]
+
+
+async def test_a_part_of_what_is_pending_can_be_cancelled(shop: Shop) -> None:
+    account = await shop.account(POOR)
+    made = await shop.order(10, payment=by(account))
+    answer = await shop.event(made["id"], type="cancel", items=4)
+    assert (answer.status_code, answer.json()["items"]) == (201, 4)
+    shown = await shop.shown(made["id"])
+    assert shown["status"] == {"pending": 6, "cancelled": 4}
+    assert shown["items"] == [
+        {"price": 6, "status": ["pending"]},
+        {"price": 4, "status": ["cancelled"]},
+    ]
+    assert kinds(shown) == ["pend", "cancel"]
+    assert (await shop.event(made["id"], type="cancel", items=7)).status_code == 400
+    await shop.ask(
+        "POST", f"/account/{account}/method", {"type": "token", "card": await shop.card()}
+    )
+    await shop.walk(25)
+    shown = await shop.shown(made["id"])
+    assert shown["status"] == {"cancelled": 4, "ordered": 6}
+    assert kinds(shown) == ["pend", "cancel", "fail", "order"]
+    assert (await shop.event(made["id"], type="charge")).is_success
+    assert (await shop.shown(made["id"]))["status"] == {"cancelled": 4, "charged": 6}
+    assert (await shop.event(made["id"], type="refund", items=7)).status_code == 400
+    assert (await shop.event(made["id"], type="refund")).is_success
+    assert (await shop.shown(made["id"]))["status"] == {"cancelled": 4, "refunded": 6}
+
+
+async def test_pieces_of_what_is_pending_can_be_cancelled(shop: Shop) -> None:
+    account = await shop.account(POOR)
+    line = {"name": "sock", "price": 3}
+    made = await shop.order([{**line, "quantity": 3}, {"price": 1}], payment=by(account))
+    assert (await shop.event(made["id"], type="cancel", items=1)).status_code == 400
+    event = (await shop.event(made["id"], type="cancel", items=line)).json()
+    assert event["items"] == line
+    shown = await shop.shown(made["id"])
+    assert shown["status"] == {"pending": 7, "cancelled": 3}
+    assert shown["items"][0]["status"] == ["cancelled", "pending", "pending"]  # type: ignore[index]
+    many = {**line, "quantity": 3}
+    assert (await shop.event(made["id"], type="cancel", items=many)).status_code == 400
+    assert (await shop.event(made["id"], type="cancel")).is_success
+    shown = await shop.shown(made["id"])
+    assert (shown["status"], kinds(shown)) == ({"cancelled": 10}, ["pend", "cancel", "cancel"])
+    assert await shop.status(account) == "active"
 
 
 async def test_an_account_key_sees_and_does_its_own_only(shop: Shop) -> None:

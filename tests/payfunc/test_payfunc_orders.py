@@ -10,11 +10,14 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 from tests.payfunc.conftest import GOOD, POOR, Shop, claims
 
+from counterfoil.core.errors import Code, Refused
+
 pytestmark = pytest.mark.anyio
 
 LINE: Final = {"name": "coat", "price": 119.60, "vat": 29.90}
 # Start, events with their items, the items at the end, the map at the end. Source: specification
-# "payfunc", 5.3; a to c are of the vendor's own tests. Paid and settled are no merchant's events.
+# "payfunc", 5.3; a to c are of the vendor's own tests. What is settled
+# is booked by an operator, below.
 Table = tuple[float, list[tuple[str, float | None]], list[tuple[float, str]], dict[str, float]]
 TABLES: Final[dict[str, Table]] = {
     "a": (
@@ -63,6 +66,37 @@ async def test_a_worked_total(name: str, shop: Shop) -> None:
     assert [each["type"] for each in listed(shown["event"])] == ["order", *(e for e, _ in events)]
 
 
+async def test_what_was_paid_out_stands_beside_what_was_charged(shop: Shop) -> None:
+    made = await shop.order(500)
+    order = str(made["id"])
+    with pytest.raises(Refused, match=Code.WRONG_STATE):
+        await shop.settle(order, reference="P-1", gross=50_000, fee=1_500)
+    await shop.event(order, type="charge")
+    await shop.event(order, type="refund", items=125)
+    for _ in range(2):
+        await shop.settle(order, reference="P-1", gross=50_000, fee=1_500)
+    with pytest.raises(Refused, match=Code.NAME_TAKEN):
+        await shop.settle(order, reference="P-1", gross=50_000, fee=1)
+    await shop.settle(order, reference="P-2", gross=-12_500, fee=375)
+    shown = await shop.shown(order)
+    assert shown["status"] == {"charged": 375, "refunded": 125, "settled": 356.25}
+    assert shown["items"] == [
+        {"price": 375, "status": ["charged"]},
+        {"price": 125, "status": ["refunded"]},
+    ]
+    events = listed(shown["event"])
+    assert [each["type"] for each in events] == ["order", "charge", "refund", "settle", "settle"]
+    assert {k: v for k, v in events[-1].items() if k != "date"} == {
+        "type": "settle",
+        "period": {"start": "2026-11-01", "end": "2026-11-30"},
+        "gross": -125,
+        "fee": -3.75,
+        "net": -128.75,
+        "currency": "EUR",
+        "reference": "P-2",
+    }
+
+
 async def test_a_worked_line(shop: Shop) -> None:
     order = (await shop.order({**LINE, "quantity": 2}))["id"]
     for kind in ("charge", "refund", "charge"):
@@ -84,6 +118,18 @@ async def test_equal_lines_run_on_into_each_other(shop: Shop) -> None:
     assert (await shop.event(order, type="charge", items=[line])).status_code == 400
     assert (await shop.event(order, type="charge")).is_success
     assert (await shop.shown(order))["status"] == {"charged": 41}
+
+
+async def test_an_event_says_no_more_than_was_understood(shop: Shop) -> None:
+    order = (await shop.order(5))["id"]
+    asked = {"items": 1, "descriptor": "SHOP 1", "error": 1, "date": "2001-01-01", "reference": "x"}
+    event = (await shop.event(order, type="charge", **asked)).json()
+    assert set(event) == {"type", "date", "items", "descriptor", "reference"}
+    assert (event["items"], event["descriptor"]) == (1, "SHOP 1")
+    assert event["reference"] != "x"
+    assert event["date"] > "2020"
+    assert listed((await shop.shown(order))["event"])[1] == event
+    assert (await shop.event(order, type="charge", descriptor=5)).status_code == 400
 
 
 async def test_money_is_moved_once_however_many_ask(shop: Shop) -> None:

@@ -1,8 +1,10 @@
 """Payments of the Razorpay wire: the bank's page, late payers, one-time passwords, expiry, fees."""
 
+import asyncio
 import html
 import json
 import re
+from base64 import b64encode
 from typing import Any, Final
 
 import pytest
@@ -11,6 +13,7 @@ from tests.razorpay.shop import AMOUNT, CARD, PAYER, Shop, open_shop
 
 from counterfoil import demo
 from counterfoil.core.card import Secret
+from counterfoil.demo import signing
 from counterfoil.dialects.razorpay.call import signed
 from counterfoil.engine.directory import FRESH_US
 
@@ -185,6 +188,21 @@ async def test_server_payments_can_be_switched_off() -> None:
     assert error["description"] == "The requested URL was not found on the server."
 
 
+async def test_servers_make_no_payments_with_live_keys_unless_they_may() -> None:
+    shop = await open_shop()
+    made = signing("razorpay", "rzp_live_Ab1Cd2Ef3Gh4Ij", 1, Secret("s"), shop.desk.engine.vault)
+    await shop.desk.store.save_credential(made)
+    known = {"Authorization": "Basic " + b64encode(f"{made.login}:s".encode()).decode()}
+    given = {"amount": AMOUNT, "currency": "INR", **PAYER, "method": "netbanking", "bank": "HDFC"}
+    answer = await shop.ask("POST", "/v1/payments/create/json", given, **known)
+    assert (answer.status_code, "was not found on the server" in answer.text) == (400, True)
+    form = {**given, "key_id": made.login}
+    assert (await shop.ask("POST", "/v1/payments", form)).status_code == 200
+    await setting(shop, "razorpay.server_payments")
+    answer = await shop.ask("POST", "/v1/payments/create/json", given, **known)
+    assert answer.status_code == 200
+
+
 async def test_receipts_can_be_made_unique() -> None:
     shop = await open_shop()
     await shop.order(receipt="r")
@@ -192,6 +210,15 @@ async def test_receipts_can_be_made_unique() -> None:
     await setting(shop, "razorpay.unique_receipts")
     body = {"amount": 100, "currency": "INR", "receipt": "r"}
     assert "Duplicate request" in (await shop.no("POST", "/v1/orders", body))["description"]
+    body["receipt"] = "s"
+    made = await shop.ok("POST", "/v1/orders", body, **{"Idempotency-Key": "one"})
+    assert await shop.ok("POST", "/v1/orders", body, **{"Idempotency-Key": "one"}) == made
+    answer = await shop.ask("POST", "/v1/orders", body, **{"Idempotency-Key": "two"})
+    error = answer.json()["error"]
+    assert (error["field"], error["reason"]) == ("receipt", "duplicate_request")
+    body["receipt"] = "t"
+    answers = await asyncio.gather(*(shop.ask("POST", "/v1/orders", body) for _ in range(3)))
+    assert sorted(each.status_code for each in answers) == [200, 400, 400]
 
 
 async def test_three_wrong_passwords_end_a_payment() -> None:

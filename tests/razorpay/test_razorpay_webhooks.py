@@ -6,16 +6,19 @@ import json
 from typing import Any, Final
 
 import pytest
+from msgspec.structs import replace
+from tests.engine.desk import open_desk
 from tests.razorpay.shop import AMOUNT, Shop, open_shop
 
 from counterfoil import demo
-from counterfoil.core.callbacks import Callback, Told
+from counterfoil.core.callbacks import Callback, Receipt, Told
 from counterfoil.core.card import Secret
 from counterfoil.core.history import as_of
+from counterfoil.core.schedule import SECOND_US
+from counterfoil.core.timers import Due, Settled, Timer
 from counterfoil.dialects.razorpay import signatures
 from counterfoil.dialects.razorpay.call import signed
 from counterfoil.dialects.razorpay.notify import PAUSES_S, Webhook
-from counterfoil.dialects.razorpay.notify import signed as signed_body
 
 pytestmark = pytest.mark.anyio
 SECRET: Final = "hook-secret"
@@ -178,6 +181,40 @@ async def test_the_standing_of_a_webhook_is_shown() -> None:
     assert (await shop.no("GET", "/v1/webhooks/AAAAAAAAAAAAAA"))["description"].endswith("exist")
 
 
+async def test_what_takes_nothing_for_a_day_is_switched_off() -> None:
+    desk = await open_desk()
+    desk.audience.forms = {"razorpay": Webhook()}
+    await desk.listens(wire="razorpay")
+    desk.courier.script.extend([Receipt(took_us=9, status=500)] * 16)
+    await desk.authorize()
+    await desk.later(23 * 3600)
+    assert (await desk.store.endpoints(1))[0].off is None
+    await desk.later(3600)
+    assert len(desk.courier.posts) == 16
+    assert {callback.timeout_s for _, callback in desk.courier.posts} == {5}
+    (endpoint,) = await desk.store.endpoints(1)
+    assert endpoint.off == "the address took nothing from the first try to the last"
+
+
+async def test_one_that_was_switched_off_says_so_and_is_switched_on_by_its_shop() -> None:
+    shop = await open_shop()
+    made = await hook(shop, "order.paid")
+    path, store, now = f"/v1/webhooks/{made['id']}", shop.desk.store, shop.desk.clock.now()
+    (endpoint,) = await store.endpoints(1)
+    await store.save_endpoint(replace(endpoint, off="it took nothing", off_since=now))
+    shown = await shop.ok("GET", path)
+    assert (shown["active"], shown["disabled_at"]) == (False, now // SECOND_US)
+    changed = await shop.ok("PUT", path, {"alert_email": "a@example.com"})
+    assert (changed["active"], changed["disabled_at"]) == (False, now // SECOND_US)
+    waiting = Timer(kind=Due.DELIVER, subject=7, lane=endpoint.id, due=now)
+    await store.plant(1, [waiting])
+    errand = (await store.timers(1, 9))[0]
+    await store.settle([Settled(errand=errand, parked=True)], [])
+    shown = await shop.ok("PUT", path, {"active": True})
+    assert (shown["active"], shown["disabled_at"]) == (True, 0)
+    assert [each.parked for each in await store.timers(1, 9)] == [False]
+
+
 def test_the_measured_times_between_repetitions() -> None:
     times = [sum(PAUSES_S[: place + 1]) for place in range(len(PAUSES_S))]
     assert times[:5] == [6, 13, 20, 43, 82]
@@ -198,7 +235,7 @@ def test_the_published_check_values() -> None:
     paid = "3ebff6c7a27ff58882438d1eba707fb9ba1a268929f47b3446e852ed7719a4d3"
     told = "0d2acdd5697ec314bfd88745ee770cd8b328b204de669580e784dc412268b2e2"
     assert signed(KEY, ORDER, PAYMENT) == paid
-    assert signed_body(Secret(SECRET), BODY) == told
+    assert signatures.of(Secret(SECRET), BODY) == told
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import Table
 
 from counterfoil.core.ports import FILTERS
-from counterfoil.store import agenda, bulk, moving, pages, queries, search, workers
+from counterfoil.store import agenda, bulk, kept, moving, old, pages, queries, search, workers
 from counterfoil.store import tables as t
 from counterfoil.store.queries import Query
 
@@ -19,6 +19,8 @@ DIRECTORY: Final = (t.merchants, t.credentials, t.rates, t.data_keys, t.workers)
 OWNED: Final = tuple(each for each in t.metadata.sorted_tables if each not in DIRECTORY)
 ATTEMPTS: Final = ((), ("id",), ("endpoint_id",), ("endpoint_id", "order_id", "delivered"))
 PARTS: Final = (("name",), ("name", "email"))
+BOTH: Final = (queries, agenda, kept, moving, old)
+SERVER: Final = (bulk, search, workers)
 Shapes = Mapping[str, Sequence[Query]]
 
 # Rows as lists of values: PostgreSQL takes them as arrays, by statements of its own.
@@ -42,17 +44,18 @@ def shared() -> Shapes:
     owned: Sequence[Table] = OWNED
     both = (False, True)
     return {
-        "add": [queries.add(table, count) for table in owned for count in (1, 2)],
-        "advance": [queries.advance(count) for count in (1, 2)],
-        "close": [queries.close(count) for count in (1, 2)],
-        "used_keys": [queries.used_keys(count) for count in (1, 2)],
+        "add": [queries.add(table) for table in owned],
+        "advance": [queries.advance()],
+        "close": [queries.close()],
+        "used_keys": [queries.used_keys()],
         "put": [queries.put(table) for table in owned],
         "strays": [
             queries.strays(t.operations.c.id, t.operations.c.order_id, t.orders),
             queries.strays(t.postings.c.operation_id, t.postings.c.operation_id, t.operations),
         ],
         "everything": [queries.everything(table) for table in DIRECTORY],
-        "plant": [agenda.plant(count) for count in (1, 2)],
+        "plant": [agenda.plant()],
+        "aged": [old.aged(what) for what in old.AGED],
         "count": [moving.count(table) for table in (*moving.DIRECTORY, *OWNED)],
         "greatest": [moving.greatest(table) for table in OWNED],
         "beginning": [moving.beginning(table) for table in OWNED],
@@ -81,7 +84,7 @@ def of_server() -> Shapes:
         "part": [bulk.part(name, one=one) for name in bulk.SHAPES for one in both],
         "put": [bulk.put(table) for table in (*DIRECTORY, t.endpoints)],
         "add": [bulk.add(t.attempts)],
-        "bring": [bulk.bring(table) for table in moving.OWNED],
+        "bring": [bulk.bring(table) for table in t.OWNED],
         "used_keys": [bulk.used_keys(one=one) for one in both],
         "_page": [
             search._page(table, driver, rest, upwards=upwards)
@@ -107,17 +110,17 @@ def of_server() -> Shapes:
 
 def embedded() -> Iterator[tuple[str, Query]]:
     """What the embedded database is asked."""
-    for module in (queries, agenda, pages, moving):
+    for module in (*BOTH, pages):
         yield from built(module, shared())
 
 
 def server() -> Iterator[tuple[str, Query]]:
     """What PostgreSQL is asked."""
-    for module in (queries, agenda, moving):
+    for module in BOTH:
         for name, query in built(module, shared()):
             if name not in EMBEDDED_ONLY:
                 yield name, bulk.text(query.source)
-    for module in (bulk, search, workers):
+    for module in SERVER:
         yield from built(module, of_server())
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 from tests.cluster import FAST, url_of
 from tests.contract.stores import Till, next_step, use
+from tests.store.relay import relayed
 
 from counterfoil.bench.cluster import Cluster
 from counterfoil.core.change import change
@@ -26,6 +28,7 @@ from counterfoil.store.tables import HEAD
 pytestmark = pytest.mark.anyio
 QUICK = Options(timeout_ms=500)
 BACK_S = 5  # until a database that came back is used again
+SEEN_S = 0.5  # until a setting is read by all, or a commit shows
 
 
 @pytest.fixture
@@ -222,6 +225,58 @@ async def test_two_that_migrate_at_once(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="step 9999, made by a newer version"):
         await migrate_database(url)
     await connection.close()
+
+
+async def test_a_commit_that_waits_for_its_standby_is_not_seen_before(own: Cluster) -> None:
+    store = await open_store(own.url(), QUICK)
+    till = Till(store)
+    other = await asyncpg.connect(own.url())
+    await other.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+    await other.execute("SELECT pg_reload_conf()")
+    await asyncio.sleep(SEEN_S)
+    order = till.order()
+    assert await unavailable(store.commit(change(order)))
+    await asyncio.sleep(SEEN_S)  # the driver would have the server stop waiting: then it is there
+    assert not await other.fetch("SELECT FROM orders WHERE id = $1", order.id)
+    await other.execute("ALTER SYSTEM RESET synchronous_standby_names")
+    await other.execute("SELECT pg_reload_conf()")
+    assert await again(till) < BACK_S
+    assert await other.fetch("SELECT FROM orders WHERE id = $1", order.id)
+    await other.close()
+    await store.close()
+
+
+async def test_a_host_that_is_frozen_hides_no_other(tmp_path: Path) -> None:
+    whole = await url_of(tmp_path)
+    port = whole.partition("127.0.0.1:")[2].partition("/")[0]
+    with socket.create_server(("127.0.0.1", 0)) as frozen:  # takes connections, and says nothing
+        both = f"127.0.0.1:{frozen.getsockname()[1]},127.0.0.1:{port}"
+        url = whole.replace(f"127.0.0.1:{port}", both) + "?target_session_attrs=read-write"
+        store = await open_store(url, Options(timeout_ms=1_000))
+        till = Till(store)
+        try:
+            assert await again(till) < BACK_S
+            began = time.monotonic()
+            await asyncio.gather(*(till.put(till.order()) for _ in range(100)))
+            assert time.monotonic() - began < BACK_S
+        finally:
+            await store.close()
+
+
+async def test_of_many_frozen_connections_one_is_found_out(tmp_path: Path) -> None:
+    async with relayed(await url_of(tmp_path)) as (url, line):
+        store = await open_store(url, QUICK)
+        till = Till(store)
+        await asyncio.gather(*(till.put(till.order()) for _ in range(300)))
+        assert len(store._link._pool._holders) > 1
+        line.freeze()
+        began = time.monotonic()
+        assert await unavailable(store.commit(change(till.order())))
+        took_s = time.monotonic() - began
+        for _ in range(2 * Options().connections):
+            await till.put(till.order())
+        assert time.monotonic() - began < 2 * took_s
+        await store.close()
 
 
 async def test_an_address_that_does_not_answer_is_named_without_its_password() -> None:

@@ -5,17 +5,22 @@ Read off a real PostgreSQL that the steps have made, and off every statement tha
 
 import re
 from collections.abc import AsyncIterator
+from importlib import import_module
+from inspect import get_annotations
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any, Final
 
 import asyncpg
 import pytest
 from sqlalchemy.schema import CreateIndex, CreateTable
 from tests.cluster import url_of
-from tests.store.statements import DIRECTORY, OWNED, texts
+from tests.store.statements import BOTH, DIRECTORY, OWNED, SERVER, texts
 
-from counterfoil.store import bulk
+from counterfoil import store
+from counterfoil.store import bulk, pages
 from counterfoil.store import tables as t
+from counterfoil.store.queries import Query
 
 pytestmark = pytest.mark.anyio
 
@@ -53,6 +58,10 @@ async def test_every_key_and_index_begins_with_the_merchant(database: Any) -> No
     astray = [row for row in ours if row["first"] != "merchant_id"]
     assert {row["name"] for row in astray} == set(ELSEWHERE)
     assert not any(row["sole"] for row in astray)
+
+
+def test_what_is_merchants_is_all_but_the_directory() -> None:
+    assert t.OWNED == OWNED
 
 
 async def test_the_directory_is_all_that_has_no_merchant(database: Any) -> None:
@@ -125,6 +134,25 @@ def test_every_statement_names_the_merchant_of_every_row_it_touches() -> None:
                 named = rf"\b{table}\.merchant_id = |= {table}\.merchant_id\b"
                 assert re.search(named, text), f"{name}: {text}"
     assert touched == MERCHANTS
+
+
+def test_no_builder_of_statements_is_left_out() -> None:
+    building = set()
+    for found in iter_modules(store.__path__, f"{store.__name__}."):
+        module = import_module(found.name)
+        for build in vars(module).values():
+            own = getattr(build, "__wrapped__", None)
+            if own is not None and get_annotations(own).get("return") is Query:
+                building.add(build.__module__)
+    assert building == {module.__name__ for module in (*BOTH, *SERVER, pages)}
+
+
+def test_the_page_distributes_every_table() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "scale.md").read_text("utf-8")
+    owned, _, rest = page.partition("create_distributed_table")[2].partition("create_reference")
+    named = re.compile(r"\('(\w+)'\)")
+    assert set(named.findall(owned)) == MERCHANTS
+    assert set(named.findall(rest.partition("Set `")[0])) == GLOBAL - {"alembic_version"}
 
 
 def test_no_join_crosses_two_merchants() -> None:

@@ -69,8 +69,18 @@ class Shop:
         return made["id"], form
 
     async def pressed(self, form: Form, *names: str) -> Response:
-        """Submit a form, then the forms of those names on the pages that follow."""
+        """Submit a form, then the forms of those names on the pages that follow.
+
+        The bank's page that brings a PaRes back submits itself.
+        """
         answer = await submit(self.client, form)
         for name in names:
             answer = await submit(self.client, Page(answer).forms[name])
+        while "paresform" in Page(answer).forms:
+            answer = await submit(self.client, Page(answer).forms["paresform"])
         return answer
+
+    async def brought(self, form: Form, choice: str = "approve") -> Form:
+        """What the browser brings back with a PaRes, after that choice at the bank."""
+        page = Page(await submit(self.client, form))
+        return Page(await submit(self.client, page.forms[choice])).forms["paresform"]

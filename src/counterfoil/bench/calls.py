@@ -1,4 +1,4 @@
-"""The calls that are measured, as one table: Bizon's with its smallest body, and Razorpay's order.
+"""The calls that are measured, as one table: Bizon's with its smallest body, others' orders.
 
 Source of the body: the Bizon document, "Authorize", example "only required fields provided", with a
 card that has not expired.
@@ -6,6 +6,8 @@ card that has not expired.
 
 from enum import StrEnum
 from typing import Final
+
+from msgspec.structs import replace
 
 from counterfoil.core.record import Record
 
@@ -30,7 +32,10 @@ class Uses(StrEnum):
 
 
 class Call(Record):
-    """One row. `goal`: the least share of the floor's rate, in percent; None: reported only."""
+    """One row. `goal`: the least share of the floor's rate, in percent; None: reported only.
+
+    `token`, where there is one, is sent instead of `login` and `password`.
+    """
 
     name: str
     title: str
@@ -41,6 +46,8 @@ class Call(Record):
     goal: int | None = None
     login: str = LOGIN
     password: str = PASSWORD
+    token: str = ""
+    accept: str | None = None
 
 
 AUTHORIZE: Final = Call(
@@ -87,4 +94,21 @@ CREATE: Final = Call(
     login=KEY_ID,
     password=KEY_SECRET,
 )
-CALLS: Final = (AUTHORIZE, CREATE, CHARGE, REFUND, GET, LIST, FILTER)
+SIGNED: Final = Call(
+    name="signed",
+    title="order, signed (PayFunc)",
+    method="POST",
+    path="/order",
+    body='{"number":"A-17","items":7.42,"currency":"USD",'
+    '"payment":{"type":"card","card":"{card}"}}',
+    goal=25,
+)
+ORDER: Final = replace(
+    SIGNED,
+    name="order",
+    title="order, JSON (PayFunc)",
+    path="/order/",  # to the product the same; to the floor, what it is to answer
+    goal=35,
+    accept="application/json",
+)
+CALLS: Final = (AUTHORIZE, CREATE, SIGNED, ORDER, CHARGE, REFUND, GET, LIST, FILTER)

@@ -40,9 +40,12 @@ KEEP_ALIVE_S: Final = 75
 SEALED: Final = b"s" * 53  # header, nonce, 16 digits and tag, as the vault seals them
 FINGERPRINT: Final = b"f" * 32
 CREATED: Final = b"o" * 210  # an order of the Razorpay wire without a payment, as it rests
+PAYFUNC: Final = {"/order": "signed", "/order/": "order"}
 SIZES: Final[Mapping[str, int]] = {
     "authorize": 829,
     "create": 234,
+    "signed": 1869,
+    "order": 1149,
     "charge": 1120,
     "refund": 1410,
     "get": 340,
@@ -132,6 +135,22 @@ class Create(Record):
     receipt: str
 
 
+class Instrument(Record):
+    """What an order of the PayFunc wire is paid with."""
+
+    type: str
+    card: str
+
+
+class Ordered(Record):
+    """The smallest order of the PayFunc wire."""
+
+    number: str
+    items: Decimal
+    currency: str
+    payment: Instrument
+
+
 class Answer:
     """An answer of a given size: the order's id, and filling."""
 
@@ -164,6 +183,7 @@ class Floor:
         self._reader = connect(path)
         self._decode = msgspec.json.Decoder(Authorize).decode
         self._decode_order = msgspec.json.Decoder(Create).decode
+        self._decode_ordered = msgspec.json.Decoder(Ordered).decode
         self._ids = itertools.count(id_at(time.time_ns() // 1000))
         self._answers = {name: Answer(size) for name, size in sizes.items()}
 
@@ -172,6 +192,8 @@ class Floor:
         path = scope["path"]
         if path == "/v1/orders":
             name, order = "create", await self._create(receive)
+        elif path in PAYFUNC:
+            name, order = PAYFUNC[path], await self._order(receive)
         elif scope["method"] == "POST":
             name, order = "authorize", await self._authorize(receive)
         elif scope["method"] == "PUT":
@@ -214,6 +236,12 @@ class Floor:
             )
         )
         await self._finish(order, operation, stage)
+        return order
+
+    async def _order(self, receive: Receive) -> int:
+        self._decode_ordered(await _body(receive))
+        order = next(self._ids)
+        await self._move(order, STAGES["authorize"])
         return order
 
     async def _move(self, order: int, stage: Stage) -> int:

@@ -17,7 +17,8 @@ from counterfoil.core.record import Record
 
 _HEAD: Final = """\
 wrk.method = "{method}"
-wrk.headers["Authorization"] = "{basic}"
+wrk.headers["Authorization"] = "{who}"
+wrk.headers["Accept"] = "{accept}"
 """
 
 _BODY: Final = """\
@@ -100,7 +101,7 @@ class Slice(Record):
 def script(call: Call, ids: Slice | None = None, collect: Path | None = None) -> str:
     """What wrk is to run: one fixed request, or one for each id; ids answered go to `collect`."""
     assert (ids is None) is (call.uses is Uses.NONE)
-    parts = [_HEAD.format(method=call.method, basic=basic(call))]
+    parts = [_HEAD.format(method=call.method, who=who(call), accept=call.accept or "*/*")]
     if call.body is not None:
         parts.append(_BODY.format(body=quoted(call.body)))
     if ids is not None:
@@ -120,8 +121,10 @@ def script(call: Call, ids: Slice | None = None, collect: Path | None = None) ->
     return "".join(parts) + _TAIL
 
 
-def basic(call: Call) -> str:
+def who(call: Call) -> str:
     """How the call proves whose it is."""
+    if call.token:
+        return f"Bearer {call.token}"
     return "Basic " + base64.b64encode(f"{call.login}:{call.password}".encode()).decode()
 
 

@@ -17,7 +17,7 @@ from typing import Final, Self
 
 from counterfoil.bench.calls import Call
 from counterfoil.bench.load import LoadError
-from counterfoil.bench.lua import basic
+from counterfoil.bench.lua import who
 
 READY: Final = "ready on http://"
 START_S: Final = 60
@@ -75,12 +75,17 @@ class Server:
         self._process = None
 
     def memory_kb(self) -> int:
-        """Resident memory now, in kB; 0 where the system does not say (it is Linux's /proc)."""
+        """Resident memory now, in kB; 0 where the system does not say (it is Linux's /proc).
+
+        What the server has, and what the processes that it started have each for itself.
+        """
+        process = Path(f"/proc/{self.pid}")
         try:
-            lines = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii").splitlines()
+            children = (process / "task" / process.name / "children").read_text("ascii").split()
+            own = [_kb(process / ".." / each, "Private_") for each in children]
+            return _kb(process, "Rss:") + sum(own)
         except OSError:
             return 0
-        return next((int(line.split()[1]) for line in lines if line.startswith("VmRSS:")), 0)
 
     def _wait(self) -> str:
         assert self._process is not None
@@ -111,9 +116,13 @@ def floor_command(port: int, database: Path, sizes: Mapping[str, int]) -> tuple[
 
 
 def ask(base: str, call: Call, order: str = "") -> bytes:
-    """The body of one answer; raises `LoadError` unless it is 200."""
+    """The body of one answer; raises `LoadError` unless it is a success."""
     connection = http.client.HTTPConnection(base.removeprefix("http://"), timeout=START_S)
-    headers = {"Authorization": basic(call), "Content-Type": "application/json"}
+    headers = {
+        "Authorization": who(call),
+        "Content-Type": "application/json",
+        "Accept": call.accept or "*/*",
+    }
     try:
         connection.request(call.method, call.path.replace("{id}", order), call.body, headers)
         answer = connection.getresponse()
@@ -122,7 +131,7 @@ def ask(base: str, call: Call, order: str = "") -> bytes:
         raise LoadError(f"{call.name}: {error}") from error
     finally:
         connection.close()
-    if answer.status != http.client.OK:
+    if answer.status not in {http.client.OK, http.client.CREATED}:
         raise LoadError(f"{call.name}: {answer.status} {body[:300]!r}")
     return body
 
@@ -149,3 +158,9 @@ def disk_folder(given: Path | None) -> Path:
         if folder.is_dir() and filesystem(folder.resolve(), mounts) not in IN_MEMORY:
             return folder
     raise LoadError("--folder: name a folder on a disk; a commit in memory costs nothing")
+
+
+def _kb(process: Path, kind: str) -> int:
+    """Memory of that kind, in kB. Source: Linux, proc(5), `smaps_rollup`."""
+    lines = (process / "smaps_rollup").read_text("ascii").splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith(kind))

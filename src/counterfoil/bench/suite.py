@@ -18,19 +18,9 @@ import msgspec
 from msgspec.structs import replace
 from rich.console import Console
 
-from counterfoil.bench import figures, report
+from counterfoil.bench import figures, report, wire
 from counterfoil.bench.callbacks import Fan, drain, fan_rate, listen_to, receive_command
-from counterfoil.bench.calls import (
-    AUTHORIZE,
-    CALLS,
-    CHARGE,
-    CREATE,
-    FILTER,
-    GET,
-    LIST,
-    REFUND,
-    Call,
-)
+from counterfoil.bench.calls import AUTHORIZE, CALLS, FILTER, GET, Call
 from counterfoil.bench.cluster import free_port
 from counterfoil.bench.figures import GOAL_CONNECTIONS, Fanned, Findings, Resident, Row
 from counterfoil.bench.fill import fill_file
@@ -139,12 +129,14 @@ class Bench:
         return replace(found, postgres=shared, goals=(*found.goals, *servers.goals(rates)))
 
     def _table(self, found: Findings) -> Findings:
-        wanted = [call for call in CALLS if call.name in (self._options.calls or NAMES)]
         with contextlib.ExitStack() as stack:
             ours = self._target(stack, self._product("product"))
             ours.learn()
-            floor = self._target(stack, self._floor(sizes(ours.server.base)))
+            base = ours.server.base
+            calls = wire.ready(CALLS, f"sqlite:///{self._database('product')}", base)
+            floor = self._target(stack, self._floor(sizes(base, calls)))
             floor.learn()
+            wanted = [call for call in calls if call.name in (self._options.calls or NAMES)]
             rows = tuple(self._rows(wanted, ours, floor))
             memory = ours.server.memory_kb()
         goals = (*found.goals, *figures.table_goals(rows))
@@ -262,12 +254,15 @@ class Bench:
         return folder / "bench.db"
 
 
-def sizes(base: str) -> dict[str, int]:
-    """How many bytes the product answers each call with; asked once, on one order."""
-    answer = ask(base, AUTHORIZE)
+def sizes(base: str, calls: Sequence[Call]) -> dict[str, int]:
+    """How many bytes the product answers each call with; asked once, on one order.
+
+    `calls` begin with the one that makes the order.
+    """
+    answer = ask(base, calls[0])
     order = msgspec.json.decode(answer, type=Answered).orders[0].id
-    found = {AUTHORIZE.name: len(answer)}
-    for call in (CREATE, GET, LIST, FILTER, CHARGE, REFUND):
+    found = {calls[0].name: len(answer)}
+    for call in calls[1:]:
         found[call.name] = len(ask(base, call, order))
     return found
 

@@ -10,16 +10,16 @@ from importlib import import_module
 from typing import Final
 
 import apsw
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 from msgspec import MsgspecError
 
-from counterfoil import __version__
 from counterfoil.config import SettingsError
 from counterfoil.connectors import ConnectorError
 from counterfoil.connectors.sandbox.book import BookError
 from counterfoil.core.errors import Refused
 from counterfoil.core.ports import VaultError
 from counterfoil.store.migrate import StoreError
+from counterfoil.version import VERSION
 
 # What a person can mend: how the program was called, its settings, its files, its surroundings.
 MENDABLE: Final = (
@@ -37,7 +37,7 @@ MENDABLE: Final = (
 SERVING: Final = "serving"
 PARTS: Final = (
     *(SERVING, "house", "merchants", "webhooks", "timers", "listen", "signature"),
-    *("rates", "proof", "sandbox", "vault", "bench"),
+    *("rates", "proof", "settling", "sandbox", "vault", "bench"),
 )
 
 
@@ -47,7 +47,8 @@ def commands(parts: tuple[str, ...] = PARTS) -> App:
     app = App(
         name="counterfoil",
         help="A payment gateway that you run yourself: one engine behind the wire APIs of others.",
-        version=__version__,
+        version=VERSION,
+        default_parameter=Parameter(negative=()),  # every option is off or empty unless given
     )
     for part in parts:
         import_module(f"{__name__}.{part}").register(app)

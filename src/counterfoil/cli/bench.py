@@ -1,9 +1,8 @@
 """bench: this machine's Counterfoil against this machine's floor."""
 
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App
 from msgspec.structs import replace
 
 from counterfoil.bench.suite import Options, run
@@ -25,7 +24,7 @@ def bench(  # noqa: PLR0913 (each is a documented option)
     memory: bool = False,
     scale: int = 0,
     callbacks: bool = False,
-    postgres: Annotated[bool, Parameter(negative="")] = False,
+    postgres: bool = False,
     json: Json = False,
 ) -> int:
     """Load a real server over loopback, and a bare one that does the same work on disk.
@@ -35,7 +34,7 @@ def bench(  # noqa: PLR0913 (each is a documented option)
     Parameters
     ----------
     call
-        Only these: authorize, create, charge, refund, get, list (may be repeated; default all).
+        Only authorize, create, signed, order, charge, refund, get, list or filter (repeatable).
     connections
         How many connections at once (may be repeated; default 1, 8 and 64).
     rounds

@@ -28,7 +28,7 @@ def attempts(  # noqa: PLR0913 (each is a documented option)
     merchant: Whose,
     endpoint: int | None = None,
     order: int | None = None,
-    failed: Annotated[bool, Parameter(negative="")] = False,
+    failed: bool = False,
     last: int = 20,
     database: Database = None,
     json: Json = False,

@@ -4,11 +4,11 @@ import asyncio
 import signal
 import sys
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 from aiohttp import web
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from counterfoil.cli.output import say
 from counterfoil.cli.serving import Json, listening
@@ -37,7 +37,7 @@ def listen(
     *,
     host: str = "127.0.0.1",
     port: int = 9000,
-    secret: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    secret: tuple[str, ...] = (),
     basic: str | None = None,
     status: int = 200,
     json: Json = False,

@@ -2,6 +2,7 @@
 
 import secrets
 from pathlib import Path
+from string import ascii_letters, digits
 from typing import Annotated, Final
 
 from cyclopts import App, Parameter
@@ -12,14 +13,19 @@ from counterfoil.cli.output import Cell, print_json, say, show
 from counterfoil.cli.serving import Json
 from counterfoil.cli.terms import basis_points, changed_by, check_login, checked, percent
 from counterfoil.config import SettingsError
+from counterfoil.core.card import Secret
 from counterfoil.core.merchant import Credential, Merchant, Pricing, Terminal
 from counterfoil.core.ports import Store
+from counterfoil.demo import signing
+from counterfoil.dialects.razorpay.auth import LIVE, TEST
 from counterfoil.vault.wallets import seal_keys
 from counterfoil.wiring import Parts
 
 ID_MAX: Final = 2**63 - 1
+KEY_LETTERS: Final = 14  # of the Razorpay wire, behind the prefix of a key id
+SECRET_LETTERS: Final = 24
 WIRES: Final = ("bizon", "afterpay")  # whose credentials are a login and a secret
-merchant = App(name="merchant", help="Merchants: add, list, show, set.")
+merchant = App(name="merchant", help="Merchants: add, list, show, set, password, wallets.")
 
 
 def register(app: App) -> None:
@@ -39,7 +45,7 @@ def add(  # noqa: PLR0913 (each is a documented option)
     database: str | None = None,
     json: Json = False,
 ) -> None:
-    """Add a merchant with credentials of every wire; they are made here and shown once.
+    """Add a merchant with Bizon and AfterPay credentials; they are made here and shown once.
 
     Example: counterfoil merchant add "Book shop" --login bookshop --currency EUR --fee 2.9
 
@@ -89,6 +95,42 @@ async def _added(parts: Parts, made: Merchant, login: str) -> dict[str, Cell]:
     return {"id": number, "name": made.name, "login": login, "password": password}
 
 
+@merchant.command
+def key(
+    number: int, *, live: bool = False, database: str | None = None, json: Json = False
+) -> None:
+    """Make a merchant a key pair of the Razorpay wire, beside those it has; it is shown once.
+
+    Example: counterfoil merchant key 1
+
+    Parameters
+    ----------
+    number
+        The merchant's id.
+    live
+        Of the live mode; the pairs of a merchant are all of one.
+    database
+        sqlite:///path or postgresql://user@host/name.
+    """
+    prefix, other = (LIVE, TEST) if live else (TEST, LIVE)
+
+    async def act(parts: Parts) -> dict[str, Cell]:
+        known = await _known(parts.store, number)
+        logins = [each.login for each in await parts.store.credentials(known.id)]
+        if any(each.startswith(other) for each in logins):
+            raise SettingsError(f"merchant {number} has keys of the other mode; add another")
+        login, secret = prefix + _letters(KEY_LETTERS), Secret(_letters(SECRET_LETTERS))
+        made = signing("razorpay", login, known.id, secret, parts.vault)
+        await parts.store.save_credential(made)
+        return {"key_id": login, "key_secret": secret.reveal()}
+
+    show([among(database, act)], as_json=json)
+
+
+def _letters(count: int) -> str:
+    return "".join(secrets.choice(ascii_letters + digits) for _ in range(count))
+
+
 @merchant.command(name="list")
 def list_(*, database: str | None = None, json: Json = False) -> None:
     """List all merchants.
@@ -101,18 +143,19 @@ def list_(*, database: str | None = None, json: Json = False) -> None:
         sqlite:///path or postgresql://user@host/name.
     """
 
-    async def act(store: Store) -> list[Merchant]:
-        return list(await store.merchants())
+    async def act(store: Store) -> list[tuple[Merchant, list[str]]]:
+        return [(each, await _logins(store, each.id)) for each in await store.merchants()]
 
     rows: list[dict[str, Cell]] = [
         {
             "id": each.id,
             "name": each.name,
+            "login": " ".join(logins),
             "currencies": " ".join(each.currencies),
             "fee": percent(each.pricing.fee_bps),
             "reserve": percent(each.pricing.reserve_bps),
         }
-        for each in within(database, act)
+        for each, logins in within(database, act)
     ]
     show(rows, as_json=json)
 
@@ -170,6 +213,41 @@ def set_(
 
 
 @merchant.command
+def password(
+    number: int, *, login: str | None = None, database: str | None = None, json: Json = False
+) -> None:
+    """Give a login a new password, made here and shown once; the old one ends within a second.
+
+    Example: counterfoil merchant password 1
+
+    Parameters
+    ----------
+    number
+        The merchant's id.
+    login
+        Which of the merchant's logins, where there are several.
+    database
+        sqlite:///path or postgresql://user@host/name.
+    """
+    show([among(database, lambda parts: _renewed(parts, number, login))], as_json=json)
+
+
+async def _renewed(parts: Parts, number: int, login: str | None) -> dict[str, Cell]:
+    """A new password for that login, on every wire that has it."""
+    known = await _known(parts.store, number)
+    logins = await _logins(parts.store, known.id)
+    chosen = logins[0] if login is None and len(logins) == 1 else login
+    if chosen not in logins:
+        raise SettingsError(f"name one of the logins of merchant {number}: {', '.join(logins)}")
+    made = secrets.token_urlsafe(24)
+    for each in await parts.store.credentials(known.id):
+        if each.wire in WIRES and each.login == chosen:
+            hashed = parts.vault.hash_secret(made)
+            await parts.store.save_credential(replace(each, secret_hash=hashed))
+    return {"id": known.id, "name": known.name, "login": chosen, "password": made}
+
+
+@merchant.command
 def wallets(number: int, keys: Path | None = None, *, database: str | None = None) -> None:
     """Keep a merchant's wallet keys, sealed, from a JSON file; without one, forget those there are.
 
@@ -202,6 +280,12 @@ def full(known: Merchant) -> dict[str, object]:
     """All settings, defaults too; of the wallet keys only that they are there."""
     shown = {name: getattr(known, name) for name in Merchant.__struct_fields__}
     return shown | {"wallet_keys": known.wallet_keys is not None}
+
+
+async def _logins(store: Store, number: int) -> list[str]:
+    """The logins of a merchant that have a password."""
+    found = await store.credentials(number)
+    return list(dict.fromkeys(each.login for each in found if each.wire in WIRES))
 
 
 async def _known(store: Store, number: int) -> Merchant:

@@ -30,7 +30,7 @@ BACKLOG: Final = 2048
 COLLECTIONS: Final = (20_000, 20, 50)  # requests leave no cycles behind; look for them seldom
 KEEP_ALIVE_S: Final = 75  # longer than the callers' pools and balancers keep what is idle
 DRAIN_S: Final = 25  # what is running may finish; less than orchestrators wait before they kill
-Json = Annotated[bool, Parameter("--json", negative="", help="For programs.")]
+Json = Annotated[bool, Parameter("--json", help="For programs.")]
 
 
 def register(app: App) -> None:
@@ -47,7 +47,7 @@ def serve(  # noqa: PLR0913 (each is a documented option)
     port: int | None = None,
     database: str | None = None,
     workers: int | None = None,
-    demo: Annotated[bool, Parameter(negative="")] = False,
+    demo: bool = False,
     base_url: str | None = None,
     log_level: str | None = None,
 ) -> int:

@@ -15,7 +15,7 @@ SECRET_MAX: Final = 200
 STDIN: Final = "-"
 
 signature = App(name="signature", help="Why a signature of the Razorpay wire does not match.")
-Other = Annotated[list[str] | None, Parameter(negative="", help="Another secret to try.")]
+Other = Annotated[list[str] | None, Parameter(help="Another secret to try.")]
 Own = Annotated[
     str, Parameter(help="The secret; - reads it from standard input.", allow_leading_hyphen=True)
 ]

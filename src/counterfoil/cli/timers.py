@@ -1,9 +1,9 @@
 """timers: what is to happen later, what was given up, and having it tried again."""
 
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Final
 
-from cyclopts import App, Parameter
+from cyclopts import App
 from msgspec.structs import replace
 
 from counterfoil.cli.deliveries import Database, Whose, check_merchant, instant
@@ -26,7 +26,7 @@ def register(app: App) -> None:
 def list_(
     *,
     merchant: Whose,
-    parked: Annotated[bool, Parameter(negative="")] = False,
+    parked: bool = False,
     first: int = LAST,
     database: Database = None,
     json: Json = False,

@@ -10,25 +10,25 @@ from cyclopts import App, Parameter
 from msgspec.structs import replace
 
 from counterfoil.cli import deliveries
-from counterfoil.cli.deliveries import ID_MAX, Database, Whose, check_merchant, full
+from counterfoil.cli.deliveries import Database, Whose, check_merchant, full, instant
 from counterfoil.cli.opening import among
 from counterfoil.cli.output import Cell, print_json, say, show
 from counterfoil.cli.serving import Json
+from counterfoil.cli.specimen import specimen
 from counterfoil.config import SettingsError, from_environment
-from counterfoil.core.callbacks import Attempt, Endpoint, Told
+from counterfoil.core.callbacks import Attempt, Endpoint, Told, written
 from counterfoil.core.card import SealedSecret, Secret
-from counterfoil.core.events import Event, Notice
+from counterfoil.core.events import Event
 from counterfoil.core.merchant import Merchant
-from counterfoil.core.money import Money
-from counterfoil.core.order import Order
 from counterfoil.core.schedule import SECOND_US
 from counterfoil.courier.guard import Forbidden, Guard
 from counterfoil.courier.http import HttpCourier
 from counterfoil.courier.standard import SecretError, key_of, new_secret
+from counterfoil.engine.switching import wake
 from counterfoil.wiring import STANDARD, Parts, forms
 from counterfoil.world import SystemClock, seconds
 
-SAMPLE: Final = Money(minor=1000, currency="USD")
+USUAL: Final = (Event.PAYMENT_AUTHORIZED, Event.ORDER_CHARGED)
 ANYWHERE: Final = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 OURSELVES: Final = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 SECRET_BYTES: Final = 32
@@ -60,7 +60,7 @@ def add(  # noqa: PLR0913 (each is a documented option)
     *,
     merchant: Whose,
     wire: str = STANDARD,
-    event: Annotated[list[str] | None, Parameter(negative="")] = None,
+    event: list[str] | None = None,
     login: str | None = None,
     secret: Own = None,
     database: Database = None,
@@ -180,24 +180,30 @@ def on(endpoint: Number, *, merchant: Whose, database: Database = None) -> None:
     """
 
     async def act(parts: Parts) -> int:
-        await known_endpoint(parts, merchant, endpoint)
-        await parts.store.alter_endpoint(merchant, endpoint, lambda each: replace(each, off=None))
-        parked = [
-            replace(each.timer, due=parts.clock.now())
-            for each in await parts.store.timers(merchant, ID_MAX, parked=True)
-            if each.timer.lane == endpoint
-        ]
-        await parts.store.plant(merchant, parked)
-        return len(parked)
+        known = await known_endpoint(parts, merchant, endpoint)
+
+        def alter(each: Endpoint) -> Endpoint:
+            return replace(each, off=None, off_since=None)
+
+        await parts.store.alter_endpoint(merchant, endpoint, alter)
+        return await wake(parts.store, known, parts.clock.now())
 
     say(f"on; {among(database, act)} orders have waited")
 
 
 @endpoints.command(name="test")
-def try_(endpoint: Number, *, merchant: Whose, database: Database = None) -> int:
+def try_(
+    endpoint: Number, *, merchant: Whose, event: str | None = None, database: Database = None
+) -> int:
     """Post a made-up order to an endpoint now, and say what came of it.
 
     Example: counterfoil webhooks endpoints test 16435814400000000 --merchant 1
+    Example: counterfoil webhooks endpoints test 1643581440000000 --merchant 1 --event order.charged
+
+    Parameters
+    ----------
+    event
+        What has happened to it (default: an authorization, where the endpoint is told of those).
     """
 
     async def act(parts: Parts) -> Attempt:
@@ -205,7 +211,7 @@ def try_(endpoint: Number, *, merchant: Whose, database: Database = None) -> int
         allowed = (*parts.settings.networks, *OURSELVES)  # who calls this means that address
         courier = HttpCourier(allowed=allowed)
         try:
-            return await _posted(parts, courier, known)
+            return await _posted(parts, courier, known, _worth_trying(known, event))
         finally:
             await courier.close()
 
@@ -284,34 +290,45 @@ def _row(endpoint: Endpoint) -> dict[str, Cell]:
         "events": " ".join(endpoint.events) or "all",
         "secrets": len(endpoint.secrets),
         "off": endpoint.off,
+        "since": None if endpoint.off_since is None else instant(endpoint.off_since),
     }
 
 
-async def _posted(parts: Parts, courier: HttpCourier, endpoint: Endpoint) -> Attempt:
-    """What came of posting an order that does not exist."""
-    number, now = parts.ids.next(), parts.clock.now()
-    form = forms()[endpoint.wire]
-    event = next(iter(sorted(set(endpoint.events) & form.events or form.events)))
-    notice = Notice(order=number, sequence=1, event=event, at=now)
-    owner = (endpoint.merchant, endpoint.id)
-    told = Told(
-        merchant=await known_merchant(parts, endpoint.merchant),
-        endpoint=endpoint,
-        notice=notice,
-        order=Order(merchant=endpoint.merchant, id=number, amount=SAMPLE, reference="test"),
-        secrets=tuple(parts.vault.open_secret(owner, each) for each in endpoint.signing(now)),
-        now=SystemClock().now(),
-        base=parts.settings.base_url,
-    )
-    callback = form.callback(told)
-    if callback is None:
-        raise SettingsError(f"the wire {endpoint.wire} tells of payments only; make one to try it")
-    return Attempt(
-        id=number,
-        merchant=endpoint.merchant,
-        endpoint=endpoint.id,
-        order=number,
-        sequence=1,
-        event=event,
-        receipt=await courier.post(endpoint.url, callback),
-    )
+async def _posted(
+    parts: Parts, courier: HttpCourier, endpoint: Endpoint, events: Sequence[Event]
+) -> Attempt:
+    """What came of posting an order that does not exist: the first event the form tells it of."""
+    owner, now = (endpoint.merchant, endpoint.id), parts.clock.now()
+    merchant = await known_merchant(parts, endpoint.merchant)
+    for event in events:
+        order, notice = specimen(merchant, event, parts.ids.next)
+        told = Told(
+            merchant=merchant,
+            endpoint=endpoint,
+            notice=notice,
+            order=order,
+            secrets=tuple(parts.vault.open_secret(owner, each) for each in endpoint.signing(now)),
+            now=SystemClock().now(),
+            base=parts.settings.base_url,
+        )
+        callback = await written(forms()[endpoint.wire], told)
+        if callback is not None:
+            return Attempt(
+                id=parts.ids.next(),
+                merchant=endpoint.merchant,
+                endpoint=endpoint.id,
+                order=order.id,
+                sequence=notice.sequence,
+                event=event,
+                receipt=await courier.post(endpoint.url, callback),
+            )
+    raise SettingsError(f"endpoint {endpoint.id} is told nothing of {' '.join(events)}")
+
+
+def _worth_trying(endpoint: Endpoint, event: str | None) -> Sequence[Event]:
+    """The event that was named, or all the endpoint is told of, those of every payment first."""
+    if event is not None:
+        return _events(endpoint.wire, [event])
+    known = forms()[endpoint.wire].events
+    told = [each for each in Event if each in known and each in (endpoint.events or known)]
+    return sorted(told, key=lambda each: each not in USUAL)

@@ -14,19 +14,23 @@ class Choice(StrEnum):
     DECLINE = "decline"
 
 
+class Return(Record):
+    """Where the cardholder's browser goes, and with what."""
+
+    url: str
+    fields: tuple[tuple[str, str], ...]
+
+
 class Question(Record):
-    """What the cardholder is shown: who wants how much from which card."""
+    """What the cardholder is shown: who wants how much from which card.
+
+    `to`: where the bank wants to be told the choice, besides where it asked.
+    """
 
     merchant: str
     amount: Money
     last4: str
-
-
-class Return(Record):
-    """Where the cardholder's browser goes back to, and with what."""
-
-    url: str
-    fields: tuple[tuple[str, str], ...]
+    to: Return | None = None
 
 
 class BadQuestionError(Exception):
@@ -48,7 +52,7 @@ class Bank(Protocol):
         """What a CReq asks (version 2); `state` is what the bank wrote into its own address."""
         ...
 
-    async def challenge_answer(self, creq: str, state: str, choice: Choice) -> Return:
+    async def challenge_answer(self, state: str, choice: Choice) -> Return:
         """Tell the directory first (RReq), then send the browser back with the CRes."""
         ...
 

@@ -5,8 +5,10 @@ its event gets a callback in the form of its wire: at least once, in order withi
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
+
+from msgspec.structs import replace
 
 from counterfoil.core.card import SealedSecret, Secret
 from counterfoil.core.events import Event, Notice
@@ -24,9 +26,11 @@ class Endpoint(Record):
     """An address of a merchant, the form it is told in (a wire's name, or `standard`), and of what.
 
     `events` empty: of everything its form has words for. `off`: why it is told nothing any more.
+    `held_until`: it has asked not to be told anything before (microseconds since 1970 UTC).
     `facts` is what its wire keeps of it (JSON text), given back unread.
     `named`: it is told only of orders that name an address of their own there (its `url` is then
     scheme, host and port), and at that address.
+    `off_since`: when it was switched off, where that was not the merchant's own wish.
     """
 
     merchant: int
@@ -39,7 +43,9 @@ class Endpoint(Record):
     secrets: tuple[SealedSecret, ...] = ()
     named: bool = False
     off: str | None = None
+    held_until: int = 0
     facts: str | None = None
+    off_since: int | None = None
 
     def address(self, callback: str | None) -> str | None:
         """Where it is told of an order that names that address; None: it is not."""
@@ -50,6 +56,11 @@ class Endpoint(Record):
     def wants(self, event: Event) -> bool:
         """Whether it is to be told of this."""
         return self.off is None and (not self.events or event in self.events)
+
+    def lasting(self, instant: int) -> "Endpoint":
+        """The endpoint without the secrets that were in force until before that instant."""
+        stay = [each for each in self.secrets if each.until is None or each.until >= instant]
+        return replace(self, secrets=tuple(stay))
 
     def signing(self, at: int) -> tuple[SealedSecret, ...]:
         """The secrets that were in force at that instant, newest first.
@@ -95,12 +106,16 @@ class Told(Record):
 
 
 class Callback(Record):
-    """What is posted. `then`: what follows it, post by post, once it is taken."""
+    """What is posted. `then`: what follows it, post by post, once it is taken.
+
+    `timeout_s`: the address has no longer than that, nor than the courier gives to any.
+    """
 
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
     content_type: str = "application/json"
     then: "tuple[Callback, ...]" = ()
+    timeout_s: int | None = None
 
 
 class Form(Protocol):
@@ -116,9 +131,15 @@ class Form(Protocol):
         """What it has words for."""
         ...
 
-    def callback(self, told: Told) -> Callback | None:
+    def callback(self, told: Told) -> Callback | Awaitable[Callback | None] | None:
         """What is posted, the same body at every attempt; None: nothing to this endpoint."""
         ...
+
+
+async def written(form: Form, told: Told) -> Callback | None:
+    """What is posted in that form, once it is written."""
+    made = form.callback(told)
+    return await made if isinstance(made, Awaitable) else made
 
 
 class Receipt(Record):

@@ -153,6 +153,14 @@ def held(made: Change, timer: Timer, at: int) -> Change:
     return replace(made, order=order, notices=(notice,), timers=(timer,))
 
 
+def telling(made: Change, event: Event, operation: int, at: int) -> Change:
+    """The change, which tells the world of one thing more: it moved nothing."""
+    sequence = made.order.told + 1
+    notice = Notice(order=made.order.id, sequence=sequence, event=event, at=at, operation=operation)
+    order = replace(made.order, told=sequence)
+    return replace(made, order=order, notices=(*made.notices, notice))
+
+
 def rejected(order: Order, code: Code, at: int) -> Order:
     """The order as the gateway itself refused it: kept, readable, closed to every operation.
 

@@ -25,6 +25,7 @@ class Event(StrEnum):
     CREDIT_FAILED = "credit.failed"
     ORDER_DISPUTED = "order.disputed"
     ORDER_RECOVERED = "order.recovered"
+    INVOICE_PAID = "invoice.paid"  # by its customer: no money of the merchant moves
 
 
 _EVENTS: Final = {

@@ -25,6 +25,11 @@ def as_of(order: Order, instant: int) -> Order:
     )
     if order.session is not None and order.session.located and not payments:
         order = replace(order, location=None)
+    if order.waived:
+        order = replace(order, waived=tuple(e for e in order.waived if e.at <= instant))
+    if order.settlements:
+        booked = tuple(each for each in order.settlements if each.at <= instant)
+        order = replace(order, settlements=booked)
     if order.closed_at is not None and order.closed_at > instant:
         return replace(order, payments=payments, closed=None, closed_at=None)
     return replace(order, payments=payments)

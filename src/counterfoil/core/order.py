@@ -235,6 +235,38 @@ class Retries(Record):
         return next((each for each in self.at if each > now), None)
 
 
+class Waived(Record):
+    """So much of an order that nobody is to pay any more, given up at an instant; for which units.
+
+    Never all there is: who gives that up closes the order.
+    """
+
+    at: int
+    minor: int
+    places: tuple[tuple[int, int], ...] = ()
+
+
+class Settlement(Record):
+    """What an acquirer has paid out of an order, as an operator books it; it moves nothing here.
+
+    Minor units of the order's currency: `gross` is signed as the money goes (refunds take), `fee`
+    what was kept of it. `start`, `end` and `payout` are days (ISO 8601), `reference` is its own.
+    """
+
+    at: int
+    reference: str
+    gross: int
+    start: str
+    end: str
+    fee: int = 0
+    payout: str | None = None
+
+    @property
+    def net(self) -> int:
+        """What was paid out."""
+        return self.gross - self.fee
+
+
 class Order(Record, dict=True, gc=True):
     """What a merchant asks a customer to pay. `version` counts the commits that made it.
 
@@ -264,6 +296,8 @@ class Order(Record, dict=True, gc=True):
     session: Session | None = None
     retries: Retries | None = None
     callback: str | None = None
+    waived: tuple[Waived, ...] = ()
+    settlements: tuple[Settlement, ...] = ()
     closed: Code | None = None
     closed_at: int | None = None
 
@@ -283,7 +317,9 @@ class Order(Record, dict=True, gc=True):
         """The instant of the last thing that became true of it."""
         closed = [operation.closed or 0 for operation in self.operations]
         asked = [each.authentication.changed for each in self.payments if each.authentication]
-        return max(self.created, self.closed_at or 0, *closed, *asked)
+        waived = [each.at for each in self.waived]
+        settled = [each.at for each in self.settlements]
+        return max(self.created, self.closed_at or 0, *closed, *asked, *waived, *settled)
 
 
 @remembered

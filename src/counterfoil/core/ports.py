@@ -225,8 +225,8 @@ def projection(order: Order) -> tuple[str | None, ...]:
         card.issuer_title if card else None,
         card.issuer_country if card else None,
         card.subtype if card else None,
-        card.brand if card else None,
-        standing(order),
+        card.brand.value if card else None,
+        standing(order).value,
     )
 
 
@@ -271,8 +271,8 @@ class Store(Timekeeper, Outbox, Keeper, Protocol):
         """Operations that rest, each with its order that does not; None: postings rest, not it."""
         ...
 
-    async def forget_keys(self, merchant: int, before: int) -> None:
-        """Drop a merchant's idempotency keys that were used before an instant."""
+    async def orphans(self) -> Sequence[tuple[int, str]]:
+        """Merchants that are gone while rows of theirs rest, each with what these are."""
         ...
 
     async def merchants(self) -> Sequence[Merchant]:

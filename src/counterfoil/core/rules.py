@@ -16,6 +16,7 @@ from counterfoil.core import claims, units
 from counterfoil.core.answers import Approved, Verdict
 from counterfoil.core.declines import REASONS, Nature
 from counterfoil.core.errors import Code, Refused
+from counterfoil.core.events import Event
 from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Operation, Order, Outcome, Payment, Units
 from counterfoil.core.pricing import Terms, state
@@ -105,12 +106,14 @@ class Command(Record):
 class Plan(Record):
     """What one step makes of an order: the order itself, what begins, and the names it takes.
 
-    `names` are unique with the merchant for ever, whatever takes them.
+    `names` are unique with the merchant for ever, whatever takes them. `tells`: the world is told
+    that event, about that operation, of that instant.
     """
 
     order: Order
     commands: tuple[Command, ...] = ()
     names: tuple[str, ...] = ()
+    tells: tuple[Event, int, int] | None = None
 
 
 Position = Mapping[Bucket, int]
@@ -212,7 +215,7 @@ def lapsed(order: Order, now: int) -> bool:
 
 def open_amount(order: Order) -> int:
     """Minor units of the order that no payment has collected, holds or is about to."""
-    taken = 0
+    taken = sum(each.minor for each in order.waived)
     for payment in order.payments:
         if not payment.log:
             continue

@@ -12,11 +12,18 @@ class Schedule(Record):
     """Pauses between tries, in seconds; after the last of them it is given up.
 
     `spread_percent`: a pause is longer by a share of itself between nothing and this, so that what
-    failed together does not come back together.
+    failed together does not come back together. `switches_off`: an address that took nothing from
+    the first try to the last is told no more.
     """
 
     pauses_s: tuple[int, ...]
     spread_percent: int = 10
+    switches_off: bool = False
+
+    @property
+    def whole_us(self) -> int:
+        """From the first try to the last in microseconds, but for what chance adds."""
+        return sum(self.pauses_s) * SECOND_US
 
     def pause_us(self, tries: int, chance: int) -> int | None:
         """The pause after so many tries in microseconds, or None where it is given up.

@@ -4,7 +4,7 @@ There is at most one timer of a kind, subject and lane. Setting one that waits a
 where it is, but marks it as touched: who was at work on it then looks again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -78,6 +78,34 @@ class Want(Record):
     limit: int
 
 
+class Queue(Record):
+    """So much waits, the oldest since an instant (microseconds since 1970 UTC); `parked` besides.
+
+    A callback that is to be tried again waits, and its instant is yet to come.
+    """
+
+    waiting: int = 0
+    since: int | None = None
+    parked: int = 0
+
+    def __add__(self, other: "Queue") -> "Queue":
+        """Both as one."""
+        instants = [each for each in (self.since, other.since) if each is not None]
+        return Queue(
+            waiting=self.waiting + other.waiting,
+            since=min(instants, default=None),
+            parked=self.parked + other.parked,
+        )
+
+
+class Backlog(StrEnum):
+    """What may wait too long."""
+
+    OPERATIONS = "operations"  # without an answer
+    TIMERS = "timers"  # that are due, callbacks apart
+    CALLBACKS = "callbacks"  # for an endpoint, by order
+
+
 class Timekeeper(Protocol):
     """What a store does with timers, besides keeping those of a change."""
 
@@ -106,6 +134,10 @@ class Timekeeper(Protocol):
 
     async def timers(self, merchant: int, limit: int, *, parked: bool = False) -> Sequence[Errand]:
         """A merchant's timers, those due first first; `parked`: only those tried no more."""
+        ...
+
+    async def backlog(self, merchant: int, now: int) -> Mapping[Backlog, Queue]:
+        """What of a merchant waits; nothing is left out but what does not wait."""
         ...
 
     async def next_due(self, merchant: int, now: int) -> int | None:

@@ -19,7 +19,10 @@ Place = tuple[int, int]  # a line, and a unit of it
 
 
 class UnitState(StrEnum):
-    """Where one unit of a line stands. HELD: an operation about it has no answer yet."""
+    """Where one unit of a line stands. HELD: an operation about it has no answer yet.
+
+    WAIVED: nobody is to pay it any more.
+    """
 
     OPEN = "open"
     AUTHORIZED = "authorized"
@@ -28,6 +31,7 @@ class UnitState(StrEnum):
     REFUNDED = "refunded"
     DISPUTED = "disputed"
     HELD = "held"
+    WAIVED = "waived"
 
 
 States = tuple[tuple[UnitState, ...], ...]
@@ -52,6 +56,9 @@ def prices(line: Line) -> tuple[int, ...]:
 def states(order: Order) -> States:
     """The state of every unit, line by line, left to right."""
     found = [[UnitState.OPEN] * line.quantity for line in order.lines]
+    for given_up in order.waived:
+        for line, unit in given_up.places:
+            found[line][unit] = UnitState.WAIVED
     for operation in order.operations:
         if operation.outcome not in {Outcome.APPROVED, Outcome.PENDING}:
             continue

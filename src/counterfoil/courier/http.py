@@ -20,9 +20,9 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from counterfoil import __version__
 from counterfoil.core.callbacks import ANSWER_MAX, Callback, Receipt
 from counterfoil.courier.guard import Forbidden, Guard, Lookup, Network, Target, system_lookup
+from counterfoil.version import VERSION
 
 TIMEOUT_S: Final = 10  # of a whole post; the standard's 15 to 30 s hold up too much of a queue
 KEEP_ALIVE_S: Final = 4  # shorter than the 5 s after which common servers close what is idle
@@ -31,7 +31,7 @@ BUFFER_BYTES: Final = 4096  # of an answer, before reading pauses; we keep ANSWE
 RETRY_AFTER_MAX_S: Final = 86_400
 DIGITS_MAX: Final = 9
 HEADERS: Final = {
-    "User-Agent": f"Counterfoil/{__version__}",
+    "User-Agent": f"Counterfoil/{VERSION}",
     "Accept": "*/*",
     "Accept-Encoding": "identity",
 }
@@ -99,7 +99,8 @@ class HttpCourier:
     async def post(self, url: str, callback: Callback) -> Receipt:
         """What came of it; never raises for what an address does or is."""
         began = time.monotonic_ns()
-        deadline = asyncio.get_running_loop().time() + self._timeout_s
+        most_s = min(self._timeout_s, callback.timeout_s or self._timeout_s)
+        deadline = asyncio.get_running_loop().time() + most_s
         try:
             async with asyncio.timeout_at(deadline):
                 response = await self._ask(url, callback)

@@ -7,7 +7,7 @@ keys.
 
 import pkgutil
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Final
 
@@ -15,6 +15,7 @@ import msgspec
 
 from counterfoil.core.callbacks import Form
 from counterfoil.core.record import Record
+from counterfoil.engine.chores import Chore
 from counterfoil.engine.gateway import Gateway
 from counterfoil.engine.orders import Orders
 from counterfoil.engine.perform import Once
@@ -28,7 +29,8 @@ class Dialect(Record):
 
     `settings` are the names of those that a merchant may have on this wire alone. `form` is how it
     tells merchants of what happens, where it has callbacks. `keys` gives what a merchant (its id)
-    calls the wire at an address with, where that is more than a login and a password.
+    calls the wire at an address with, where that is more than a login and a password. `chores` is
+    what the wire does by itself, now and then.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Dialect(Record):
     settings: tuple[str, ...] = ()
     form: Form | None = None
     keys: Callable[[Gateway, int, str], Awaitable[Mapping[str, str]]] | None = None
+    chores: Callable[[Gateway], Sequence[Chore]] | None = None
 
 
 def found() -> tuple[Dialect, ...]:
@@ -49,6 +52,13 @@ def found() -> tuple[Dialect, ...]:
                 raise TypeError(f"{package.__name__} shows no dialect")
             dialects.append(package.dialect)
     return tuple(dialects)
+
+
+def chores(gateway: Gateway) -> Iterator[Chore]:
+    """What the wires do by themselves."""
+    for each in found():
+        if each.chores is not None:
+            yield from each.chores(gateway)
 
 
 class BadKeyError(Exception):

@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from counterfoil.core.accounts import ACCOUNT, Account, owing, without
-from counterfoil.core.change import Change, KeyUse, change, rejected
+from counterfoil.core.change import Change, KeyUse, change
 from counterfoil.core.declines import REASONS, Nature
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.keeping import Kept
@@ -23,9 +23,10 @@ from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Order, Outcome, Recurring, Retries
 from counterfoil.core.rules import Standing, standing
 from counterfoil.core.timers import Due, Errand, Settled, Timer
+from counterfoil.core.waiving import waive
 from counterfoil.engine import stored
 from counterfoil.engine.orders import Draft, Orders
-from counterfoil.engine.perform import TRIES_MAX, Done, Engine, Once
+from counterfoil.engine.perform import TRIES_MAX, Choose, Done, Engine, Once
 from counterfoil.engine.pump import NotYetError, Worked
 from counterfoil.engine.stored import Try
 
@@ -60,13 +61,16 @@ class Accounts:
     async def every(self, merchant: int) -> Sequence[Account]:
         """Every account of a merchant, oldest first."""
         found: list[Account] = []
-        after = 0
         while True:
-            run = await self.engine.store.every_kept(merchant, ACCOUNT, PAGE, after=after)
-            found += [msgspec.json.decode(each.body, type=Account) for each in run]
-            if len(run) < PAGE:
+            after = found[-1].id if found else 0
+            found += await self.run(merchant, PAGE, after=after)
+            if len(found) % PAGE or not found or found[-1].id == after:
                 return found
-            after = run[-1].id
+
+    async def run(self, merchant: int, limit: int, *, after: int = 0) -> list[Account]:
+        """So many accounts of a merchant at most, oldest first, from that id on."""
+        run = await self.engine.store.every_kept(merchant, ACCOUNT, limit, after=after)
+        return [msgspec.json.decode(each.body, type=Account) for each in run]
 
     async def alter(
         self, merchant: int, number: int, change: Callable[[Account | None], Account]
@@ -153,21 +157,24 @@ class Accounts:
         await self._noted(await self.engine.store.load(merchant.id, order.id), spent=again is None)
         return Worked(Settled(errand=errand, again=again, since=errand.timer.since + 1))
 
-    async def close(self, merchant: Merchant, number: int, once: Once | None = None) -> Done:
-        """Give up an order that was never paid; called within `Orders.once`.
+    async def waive(
+        self, merchant: Merchant, number: int, choose: Choose, once: Once | None = None
+    ) -> Done:
+        """Give up so much of an order that was never paid; called within `Orders.once`.
 
-        Raises `Refused(WRONG_STATE)` for any other, `KeyTakenError`.
+        Raises `Refused`: WRONG_STATE for any other, what `waive` refuses; `KeyTakenError`.
         """
         now = self.engine.clock.now()
 
         def decide(order: Order) -> Order:
             if not owed(order) or _waits(order):
                 raise Refused(Code.WRONG_STATE, operation="cancel", standing=standing(order))
-            return rejected(order, Code.ORDER_CLOSED, now)
+            return waive(order, choose(order), stamp=now)
 
         order = await self.engine.store.load(merchant.id, number)
         done = await self._commit(order, decide, (), once, now)
-        await self._noted(done.order)
+        if not owed(done.order):
+            await self._noted(done.order)
         return done
 
     def _order(

@@ -121,10 +121,10 @@ async def expire(engine: Engine, merchant: int, order: int) -> Order:
 async def locate(engine: Engine, given: str) -> tuple[Merchant, Order] | None:
     """The merchant and order that a browser's token names; nothing is looked up for a wrong one."""
     place = session.read(engine.vault, PURPOSE, given)
-    merchant = None if place is None else await engine.store.merchant(place[0])
+    merchant = None if place is None else await engine.store.merchant(place.merchant)
     if place is None or merchant is None:
         return None
-    order = await engine.store.load(merchant.id, place[1])
+    order = await engine.store.load(merchant.id, place.order)
     return (merchant, order) if order.payments else None
 
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
+from counterfoil.core.keeping import KEEPING, Keeping, Old
 from counterfoil.core.order import id_at, instant_of
 from counterfoil.core.schedule import Schedule
 from counterfoil.core.timers import Due, Timer
@@ -21,7 +22,7 @@ from counterfoil.engine.pump import Kind
 from counterfoil.engine.resolve import RUN, Resolved, resolve, worker_of
 
 SECOND_US: Final = 1_000_000
-KEYS_KEPT_US: Final = 24 * 3600 * SECOND_US  # a repeat later than a day is a new request
+REST_MS: Final = 50  # after each batch of what is forgotten: payments come first
 GRACE_S: Final = 5  # beyond the acquirer's own time limit, so that nothing running is disturbed
 
 
@@ -64,7 +65,9 @@ def kinds(engine: Engine, desk: Desk) -> Mapping[Due, Kind]:
     # fmt: on
 
 
-def chores(engine: Engine, *, started: int | None = None) -> Sequence[Chore]:
+def chores(
+    engine: Engine, keeping: Keeping = KEEPING, *, started: int | None = None
+) -> Sequence[Chore]:
     """What the engine does by itself.
 
     `started`: the first id this process gave. What its worker began before then runs nowhere any
@@ -80,12 +83,33 @@ def chores(engine: Engine, *, started: int | None = None) -> Sequence[Chore]:
         await forgotten(engine)
         return None
 
-    async def old_keys() -> object:
-        for merchant in await engine.store.merchants():
-            await engine.store.forget_keys(merchant.id, engine.clock.now() - KEYS_KEPT_US)
-        return None
+    return (
+        Chore("resolve", 30, unanswered),
+        Chore("forget", 3600, partial(forget, engine, keeping)),
+    )
 
-    return (Chore("resolve", 30, unanswered), Chore("keys", 3600, old_keys))
+
+async def forget(engine: Engine, keeping: Keeping) -> None:
+    """Remove what is past its time, in bounded batches. Orders and their money stay for ever."""
+    now = engine.clock.now()
+    keys, callbacks = now - keeping.keys_us, now - keeping.callbacks_us
+    befores = {
+        Old.KEYS: keys,
+        Old.KEPT: keys,
+        Old.ATTEMPTS: callbacks,  # before the notices, which stay as long as they do
+        Old.NOTICES: callbacks,
+    }
+    for merchant in await engine.store.merchants():
+        for what, before in befores.items():
+            after: int | None = 0
+            while after is not None:
+                after = await engine.store.forget(what, merchant.id, before, after=after)
+                await asyncio.sleep(REST_MS / 1000 if after is not None else 0)
+        for endpoint in await engine.store.endpoints(merchant.id):
+            if endpoint.lasting(callbacks) != endpoint:
+                await engine.store.alter_endpoint(
+                    merchant.id, endpoint.id, lambda each: each.lasting(callbacks)
+                )
 
 
 async def forgotten(engine: Engine) -> None:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from counterfoil.core.answers import Declined
 from counterfoil.core.card import SealedCard
-from counterfoil.core.change import Change, KeyUse, change
+from counterfoil.core.change import Change, KeyUse, change, taken
 from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
@@ -27,10 +27,11 @@ Alter = Callable[[Order], Order]
 
 
 class Extras(Record):
-    """What becomes true with an alteration: cards kept, timers set."""
+    """What becomes true with an alteration: cards kept, timers set, names taken for ever."""
 
     cards: tuple[SealedCard, ...] = ()
     timers: tuple[Timer, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 class Collection:
@@ -135,7 +136,8 @@ class Collection:
 
         def decide(order: Order) -> Change:
             made = change(alter(order), cards=more.cards, key=self._use(order, once, at))
-            return replace(made, timers=more.timers, refiled=order.version > 0)
+            names = tuple(taken(name, order) for name in more.names)
+            return replace(made, timers=more.timers, names=names, refiled=order.version > 0)
 
         made = await self.engine.commit(order, decide)
         assert made is not None

@@ -7,10 +7,9 @@ shows the order as it stood when it happened, signed with the secrets in force t
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
-import structlog
 from msgspec.structs import replace
 
-from counterfoil.core.callbacks import GONE, Attempt, Courier, Endpoint, Told
+from counterfoil.core.callbacks import GONE, Attempt, Courier, Endpoint, Told, written
 from counterfoil.core.events import Notice
 from counterfoil.core.history import as_of
 from counterfoil.core.ports import Clock, Ids, Store, Vault
@@ -18,6 +17,7 @@ from counterfoil.core.schedule import SECOND_US
 from counterfoil.core.timers import Errand, Settled
 from counterfoil.engine.audience import Audience
 from counterfoil.engine.pump import Worked, park, put_off
+from counterfoil.engine.switching import UNHEARD, switch_off, took_any
 
 SLOW_DOWN: Final = frozenset({429, 503})
 OFF: Final = "the address answered 410 Gone"
@@ -49,6 +49,8 @@ async def deliver(desk: Desk, errand: Errand) -> Worked:
         return Worked(Settled(errand=errand))
     if endpoint.off is not None:
         return park(errand, f"switched off: {endpoint.off}", errand.tries)
+    if endpoint.held_until > desk.clock.now():
+        return _held(desk, endpoint, errand)
     waiting = await desk.store.notices(errand.merchant, errand.timer.subject, errand.timer.since)
     wanted = desk.audience.wanted(endpoint, waiting)
     if not wanted:
@@ -70,7 +72,11 @@ async def resend(desk: Desk, errand: Errand) -> Worked:
     before = await desk.store.attempt(errand.merchant, errand.timer.subject)
     if endpoint is None or before is None:
         return Worked(Settled(errand=errand))
+    if endpoint.held_until > desk.clock.now():
+        return _held(desk, endpoint, errand)
     notices = await desk.store.notices(errand.merchant, before.order, before.sequence)
+    if not notices or notices[0].sequence != before.sequence:
+        return Worked(Settled(errand=errand))  # it is too long ago
     attempt = await post(desk, endpoint, notices[0])
     return await _worked(desk, endpoint, errand, attempt)
 
@@ -95,7 +101,7 @@ async def post(desk: Desk, endpoint: Endpoint, notice: Notice) -> Attempt | None
         now=desk.wall.now(),
         base=desk.base,
     )
-    callback = form.callback(told)
+    callback = await written(form, told)
     if callback is None:
         return None
     number = desk.ids.next()
@@ -123,6 +129,20 @@ async def _endpoint(desk: Desk, errand: Errand) -> Endpoint | None:
     return None
 
 
+async def _alter(desk: Desk, endpoint: Endpoint, alter: Callable[[Endpoint], Endpoint]) -> None:
+    await desk.store.alter_endpoint(endpoint.merchant, endpoint.id, alter)
+    desk.audience.forget(endpoint.merchant)
+
+
+def _held(desk: Desk, endpoint: Endpoint, errand: Errand) -> Worked:
+    """Nothing before the address wants to hear again, whichever process it had asked for that."""
+    until, timer = endpoint.held_until, errand.timer
+    settled = Settled(
+        errand=errand, again=until, since=timer.since, tries=errand.tries, why=errand.why
+    )
+    return Worked(settled, hold_us=until - desk.clock.now())
+
+
 async def _worked(
     desk: Desk, endpoint: Endpoint, errand: Errand, attempt: Attempt | None
 ) -> Worked:
@@ -133,18 +153,25 @@ async def _worked(
     if receipt.delivered:
         return Worked(Settled(errand=errand), (attempt,))
     if receipt.status == GONE:
-        owner = (endpoint.merchant, endpoint.id)
-        await desk.store.alter_endpoint(*owner, lambda each: replace(each, off=OFF))
-        desk.audience.forget(endpoint.merchant)
-        structlog.get_logger().warning("an endpoint is switched off", endpoint=endpoint.id)
+        await switch_off(desk.store, desk.audience, endpoint, OFF, desk.clock.now())
         return park(errand, "410 Gone", errand.tries)._replace(attempts=(attempt,))
-    held = receipt.status in SLOW_DOWN and receipt.retry_after_s
+    hold_us = (receipt.retry_after_s or 0) * SECOND_US if receipt.status in SLOW_DOWN else 0
+    if hold_us:
+        until = desk.clock.now() + hold_us
+        await _alter(
+            desk, endpoint, lambda each: replace(each, held_until=max(each.held_until, until))
+        )
+    schedule = desk.audience.forms[endpoint.wire].schedule
     worked = put_off(
         errand,
-        desk.audience.forms[endpoint.wire].schedule,
+        schedule,
         receipt.why or f"status {receipt.status}",
         now=desk.clock.now(),
         chance=desk.ids.next(),
-        hold_us=(held or 0) * SECOND_US,
+        hold_us=hold_us,
     )
+    if worked.settled.parked and schedule.switches_off:
+        since = desk.clock.now() - schedule.whole_us
+        if not await took_any(desk.store, endpoint, since):
+            await switch_off(desk.store, desk.audience, endpoint, UNHEARD, desk.clock.now())
     return worked._replace(attempts=(attempt,))

@@ -4,10 +4,7 @@ The address of a page carries a token that nobody can guess and that names the m
 lookup is made without one. Token and form key are keyed hashes: nothing of them is stored.
 """
 
-import base64
-import binascii
-import hmac
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from msgspec.structs import replace
 
@@ -16,30 +13,21 @@ from counterfoil.core.change import Change, change, rejected
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Kind, Location, Order, Payment, Recurring, Relation
-from counterfoil.core.ports import ID_MAX, Capability, CardData, Vault
+from counterfoil.core.ports import Capability, CardData, Vault
 from counterfoil.core.record import Record
 from counterfoil.core.rules import Command, Standing, lapsed, standing
 from counterfoil.core.wallets import Opened, Token, Wallet, WalletUse
 from counterfoil.engine.orders import NewCard, Orders
 from counterfoil.engine.perform import Done, Once
+from counterfoil.engine.session import Place, keyed, read, token
 from counterfoil.engine.wallets import Wallets, opened_for
 
-ID_BYTES: Final = 8
-MAC_BYTES: Final = 16  # 128 bits: no guess succeeds
-TOKEN_BYTES: Final = ID_BYTES + MAC_BYTES
-ID_DIGITS_MAX: Final = 19
+PAGE: Final = "page"  # what a page's token is for
 UNPAID: Final = frozenset(
     {Standing.NEW, Standing.DECLINED, Standing.FRAUD, Standing.FAULTY}
 )  # where another payment may be begun, as far as the session has tries left
 
 TRIED: Final = {Capability.CRYPTOGRAMS, Capability.SAMPLES}  # where a wallet can be tried
-
-
-class Place(NamedTuple):
-    """What a page's address says: whose order, and which."""
-
-    merchant: int
-    order: int
 
 
 class Attempt(Record):
@@ -300,34 +288,14 @@ def copied(link: Order, number: int) -> Order:
 
 def path_of(vault: Vault, order: Order) -> str:
     """The path of the order's page: its number, and a token that nobody can guess."""
-    place = Place(order.merchant, order.id)
-    made = order.merchant.to_bytes(ID_BYTES) + keyed(vault, "page", place)
-    return f"/pay/{order.id}.{base64.urlsafe_b64encode(made).decode()}"
+    return f"/pay/{token(vault, PAGE, Place(order.merchant, order.id))}"
 
 
 def place_of(vault: Vault, named: str) -> Place | None:
     """The order that the path's last part leads to; None where nobody was given it."""
-    number, _, token = named.partition(".")
-    try:
-        made = base64.b64decode(token, b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    digits = number.isascii() and number.isdigit() and len(number) <= ID_DIGITS_MAX
-    if len(made) != TOKEN_BYTES or not digits or int(number) > ID_MAX:
-        return None
-    place = Place(int.from_bytes(made[:ID_BYTES]), int(number))
-    known = place.merchant <= ID_MAX and hmac.compare_digest(
-        made[ID_BYTES:], keyed(vault, "page", place)
-    )
-    return place if known else None
+    return read(vault, PAGE, named)
 
 
 def form_key(vault: Vault, order: Order, form: str) -> str:
     """What a form of the order's page must carry: nobody else can make one for it."""
     return keyed(vault, "form", Place(order.merchant, order.id), form).hex()
-
-
-def keyed(vault: Vault, purpose: str, place: Place, more: str = "") -> bytes:
-    """A keyed hash over an order, for one purpose."""
-    text = f"counterfoil {purpose} 1\n{place.merchant}\n{place.order}\n{more}"
-    return vault.hash_secret(text)[:MAC_BYTES]

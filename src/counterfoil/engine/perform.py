@@ -19,7 +19,7 @@ from counterfoil.core import rules
 from counterfoil.core.answers import Answer, Approved, Declined, Unknown
 from counterfoil.core.authenticator import Authenticator
 from counterfoil.core.card import SealedCard, expired
-from counterfoil.core.change import QUOTE, Change, change, taken
+from counterfoil.core.change import QUOTE, Change, change, taken, telling
 from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.later import timers_after
@@ -144,7 +144,8 @@ class Engine:
                 births.append(born)
             names = tuple(taken(name, order) for name in planned.names)
             made = change(begun, born=tuple(births), cards=cards, key=key)
-            return replace(made, names=names) if names else made
+            made = replace(made, names=names) if names else made
+            return telling(made, *planned.tells) if planned.tells else made
 
         begun = await self.commit(order, decide)
         assert begun is not None

@@ -1,62 +1,59 @@
-"""How a browser without credentials names a payment: a token that nobody can guess.
+"""How a browser without credentials names an order: a token that nobody can guess.
 
-It is the merchant, the order and a keyed hash of both, so that a token proves itself before
-anything is looked up, and nothing is kept for it. It opens one kind of page of one order only.
+It is the order's number, the merchant's, and a keyed hash of both, so that a token proves itself
+before anything is looked up, and nothing is kept for it. It opens one kind of page of one order.
 """
 
 import base64
+import binascii
 import hmac
-from typing import Final
+from typing import Final, NamedTuple
 
 from counterfoil.core.ports import ID_MAX, Vault
 
-ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-MARK_BYTES: Final = 16
-TOKEN_MAX: Final = 60
+ID_BYTES: Final = 8
+MAC_BYTES: Final = 16  # 128 bits: no guess succeeds
+ID_DIGITS_MAX: Final = 19
 SEEDS_BYTES: Final = 36
 
 
-def token(vault: Vault, purpose: str, merchant: int, order: int) -> str:
-    """The token of an order for a purpose: letters, digits, `-` and `_`."""
-    return f"{_shown(merchant)}-{_shown(order)}-{_mark(vault, purpose, merchant, order)}"
+class Place(NamedTuple):
+    """What a token says: whose order, and which."""
+
+    merchant: int
+    order: int
 
 
-def read(vault: Vault, purpose: str, given: str) -> tuple[int, int] | None:
-    """The merchant and order whose token it is, or None."""
-    parts = given.split("-", 2) if len(given) <= TOKEN_MAX and given.isascii() else []
-    if len(parts) != 3:  # noqa: PLR2004 (merchant, order, mark)
+def token(vault: Vault, purpose: str, place: Place) -> str:
+    """The token of an order for a purpose: digits, a full stop, letters, digits, `-` and `_`."""
+    made = place.merchant.to_bytes(ID_BYTES) + keyed(vault, purpose, place)
+    return f"{place.order}.{base64.urlsafe_b64encode(made).decode()}"
+
+
+def read(vault: Vault, purpose: str, given: str) -> Place | None:
+    """The order whose token it is; None where nobody was given it."""
+    number, _, mark = given.partition(".")
+    try:
+        made = base64.b64decode(mark, b"-_", validate=True)
+    except (binascii.Error, ValueError):
         return None
-    merchant, order = _number(parts[0]), _number(parts[1])
-    if merchant is None or order is None:
+    digits = number.isascii() and number.isdigit() and len(number) <= ID_DIGITS_MAX
+    if len(made) != ID_BYTES + MAC_BYTES or not digits or int(number) > ID_MAX:
         return None
-    right = token(vault, purpose, merchant, order)
-    return (merchant, order) if hmac.compare_digest(right, given) else None
+    place = Place(int.from_bytes(made[:ID_BYTES]), int(number))
+    known = place.merchant <= ID_MAX and hmac.compare_digest(
+        made[ID_BYTES:], keyed(vault, purpose, place)
+    )
+    return place if known else None
+
+
+def keyed(vault: Vault, purpose: str, place: Place, more: str = "") -> bytes:
+    """A keyed hash over an order, for one purpose."""
+    text = f"counterfoil {purpose} 1\n{place.merchant}\n{place.order}\n{more}"
+    return vault.hash_secret(text)[:MAC_BYTES]
 
 
 def seeds(vault: Vault, order: int) -> bytes:
     """Secret bytes that are an order's own, for transaction ids that nobody can guess."""
     made = b"".join(vault.hash_secret(f"counterfoil seed {part} {order}") for part in range(2))
     return made[:SEEDS_BYTES]
-
-
-def _mark(vault: Vault, purpose: str, merchant: int, order: int) -> str:
-    made = vault.hash_secret(f"counterfoil session {purpose} {merchant} {order}")[:MARK_BYTES]
-    return base64.urlsafe_b64encode(made).decode().rstrip("=")
-
-
-def _shown(number: int) -> str:
-    digits = ""
-    while number:
-        number, rest = divmod(number, len(ALPHABET))
-        digits = ALPHABET[rest] + digits
-    return digits or "0"
-
-
-def _number(text: str) -> int | None:
-    number = 0
-    for each in text:
-        place = ALPHABET.find(each)
-        if place < 0:
-            return None
-        number = number * len(ALPHABET) + place
-    return number if text and number <= ID_MAX else None

@@ -84,13 +84,15 @@ async def authorize(
 
 def _ready(engine: Engine, merchant: Merchant, order: Order, card: Card) -> tuple[Order, Payment]:
     """The order with a payment by that card, the latest there is or a new one."""
+    left = rules.open_amount(order)
     for payment in reversed(order.payments):
-        if payment.card is not None and payment.card.id == card.id:
+        known = payment.card is not None and payment.card.id == card.id
+        if known and payment.amount.minor <= left:
             return order, payment
     terminal = merchant.terminal(order.payments[0].terminal if order.payments else None)
     added = Payment(
         id=engine.ids.next(),
-        amount=order.amount,
+        amount=replace(order.amount, minor=left),
         terminal=terminal.name,
         descriptor=terminal.descriptor,
         card=card,

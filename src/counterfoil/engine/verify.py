@@ -68,7 +68,8 @@ async def verify(store: Store) -> AsyncIterator[Proof]:
             for (account, currency), minor in sorted(sums.items())
         )
         proof = replace(proof, balances=(*proof.balances, *balances))
-    yield proof
+    gone = [_orphans(merchant, what) for merchant, what in await store.orphans()]
+    yield replace(proof, differences=(*proof.differences, *gone))
 
 
 def _add(sums: Sums, run: Sequence[Evidence]) -> None:
@@ -120,6 +121,10 @@ def _stray(merchant: int, operation: int, order: int | None) -> Difference:
     if order is None:
         what = f"postings of operation {operation} rest, but not the operation"
     return Difference(merchant=merchant, order=order or 0, what=what)
+
+
+def _orphans(merchant: int, what: str) -> Difference:
+    return Difference(merchant=merchant, order=0, what=f"rows of {what} rest, but not the merchant")
 
 
 def _refold(order: Order, log: dict[int, Operation]) -> Order:

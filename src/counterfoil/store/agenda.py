@@ -1,10 +1,14 @@
 """The statements of timers, notices, endpoints and attempts, each with a name and a sentence."""
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Final
 
 from sqlalchemy import (
     BigInteger,
+    Column,
+    Select,
+    String,
     and_,
     bindparam,
     case,
@@ -16,28 +20,32 @@ from sqlalchemy import (
     literal_column,
     select,
     true,
+    union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.sql.elements import ColumnElement
 
+from counterfoil.core.order import instant_of
+from counterfoil.core.timers import Backlog, Queue
 from counterfoil.store import tables as t
 from counterfoil.store.queries import Query, at, compiled, rows_of
+from counterfoil.store.rows import Row
 
 KEY: Final = ("merchant_id", "kind", "subject", "lane")
 FREE: Final = ("due", "since", "tries", "why")
 
 
 @cache
-def plant(count: int) -> Query:
-    """Set up to so many timers; a row has the table's columns.
+def plant() -> Query:
+    """Set timers; a row has the table's columns.
 
     One that is there is touched and stays as it is; but one that is parked is due again.
     """
     timers = t.timers
     columns = list(timers.c)
-    v = rows_of({c.name: c.type for c in columns}, count)
+    v = rows_of({c.name: c.type for c in columns})
     there = next(iter(v.c)).is_not(None)
     return compiled(touched(upsert(timers).from_select(columns, select(*v.c).where(there))))
 
@@ -188,6 +196,49 @@ def next_due() -> Query:
             timers.c.due > bindparam("now", type_=BigInteger),
         )
     )
+
+
+@cache
+def backlog() -> Query:
+    """What of a merchant waits or is parked: name, whether parked, how many, the first instant.
+
+    Of operations the id is the instant. Every part reads a stretch of an index and nothing else.
+    """
+    o, timers = t.operations, t.timers
+    nil = literal_column("0", BigInteger)
+
+    def part(
+        name: Backlog, first: Column[int], parked: ColumnElement[bool], *where: ColumnElement[bool]
+    ) -> Select[str, bool, int, int]:
+        what = literal_column(f"'{name}'", String)
+        found = select(what, parked, func.count(), func.min(first))
+        return found.where(at(first.table.c.merchant_id, "merchant"), *where)
+
+    due = timers.c.due <= bindparam("now", type_=BigInteger)
+    told = part(Backlog.CALLBACKS, timers.c.due, timers.c.parked, timers.c.lane > nil)
+    own = (timers.c.lane == nil, timers.c.parked == false())
+    idle = (timers.c.lane == nil, timers.c.parked == true())
+    return compiled(
+        union_all(
+            part(Backlog.OPERATIONS, o.c.id, false(), at(o.c.outcome, "outcome")),
+            part(Backlog.TIMERS, timers.c.due, false(), *own, due),
+            part(Backlog.TIMERS, timers.c.due, true(), *idle),
+            told.group_by(timers.c.parked),
+        )
+    )
+
+
+def laid_out(found: Iterable[Row]) -> dict[Backlog, Queue]:
+    """Rows of `backlog`, put together."""
+    queues = dict.fromkeys(Backlog, Queue())
+    for name, parked, count, first in found:
+        what = Backlog(name)
+        if parked:
+            queues[what] += Queue(parked=count)
+        elif count:
+            since = instant_of(first) if what is Backlog.OPERATIONS else first
+            queues[what] += Queue(waiting=count, since=since)
+    return queues
 
 
 @cache

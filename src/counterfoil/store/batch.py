@@ -5,6 +5,7 @@ waits for the next, where the fate of the earlier is known. So no verdict is gue
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from itertools import chain
 from typing import Final, Generic, TypeAlias, TypeVar
 
@@ -14,7 +15,9 @@ from sqlalchemy.sql.expression import TableClause
 from counterfoil.core.change import Change
 from counterfoil.store import rows
 from counterfoil.store import tables as t
+from counterfoil.store.queries import Query
 from counterfoil.store.rows import Row
+from counterfoil.store.scribe import ANY, Step
 
 SIZES: Final = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)  # rows a statement
 Item = TypeVar("Item")
@@ -48,13 +51,24 @@ def marks_of(change: Change) -> set[Mark]:
     return marks
 
 
-def packed(found: Sequence[Row]) -> Iterator[tuple[int, list[object]]]:
-    """The rows as parameters of as few statements as can be: each one's size and parameters."""
+def packed(query: Query, found: Sequence[Row], wanted: int = ANY) -> list[Step]:
+    """The rows in as few steps as can be, of a statement that takes one; `wanted` of each row."""
+    steps: list[Step] = []
     for start in range(0, len(found), SIZES[-1]):
         run = found[start : start + SIZES[-1]]
         size = next(size for size in SIZES if size >= len(run))
         given = list(chain.from_iterable(run))
-        yield size, given + [None] * ((size - len(run)) * len(run[0]))
+        given += [None] * ((size - len(run)) * len(run[0]))  # a row of NULLs is nobody's
+        due = wanted * len(run) if wanted > 0 else wanted
+        steps.append((_repeated(query.sql, len(run[0]), size), given, due))
+    return steps
+
+
+@cache
+def _repeated(sql: str, width: int, count: int) -> str:
+    row = f"({', '.join('?' * width)})"
+    before, after = sql.split(row)
+    return f"{before}{', '.join([row] * count)}{after}"
 
 
 def added(changes: Sequence[Change]) -> Iterator[tuple[Table | TableClause, list[Row]]]:

@@ -4,14 +4,15 @@
 A timer is taken with `FOR UPDATE SKIP LOCKED`, so that processes that look at once share the work.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
 from counterfoil.core.callbacks import Attempt, AttemptQuery, Endpoint
 from counterfoil.core.events import Notice
+from counterfoil.core.order import Outcome
 from counterfoil.core.ports import ID_MAX
-from counterfoil.core.timers import Errand, Settled, Timer, Want
+from counterfoil.core.timers import Backlog, Errand, Queue, Settled, Timer, Want
 from counterfoil.store import agenda, bulk, rows
 from counterfoil.store import tables as t
 from counterfoil.store.link import Connection, given, read
@@ -76,6 +77,10 @@ class ErrandStore:
     async def timers(self, merchant: int, limit: int, *, parked: bool = False) -> Sequence[Errand]:
         query = agenda.timers_of(parked=parked)
         return await self._all(query, rows.read_errand, merchant=merchant, limit=limit)
+
+    async def backlog(self, merchant: int, now: int) -> Mapping[Backlog, Queue]:
+        whose = {"merchant": merchant, "now": now, "outcome": Outcome.PENDING}
+        return agenda.laid_out(await self._all(agenda.backlog(), tuple, **whose))
 
     async def next_due(self, merchant: int, now: int) -> int | None:
         found = await self._all(agenda.next_due(), tuple, merchant=merchant, now=now)

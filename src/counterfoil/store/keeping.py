@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from counterfoil.core.card import SealedCard
-from counterfoil.core.keeping import Kept
-from counterfoil.store import bulk, rows
+from counterfoil.core.keeping import Kept, Old
+from counterfoil.store import bulk, old, rows
 from counterfoil.store import tables as t
 from counterfoil.store.errands import ErrandStore
-from counterfoil.store.kept import keeping, kept_now, kept_run, read_kept
+from counterfoil.store.kept import dropping, keeping, kept_now, kept_run, read_kept
 from counterfoil.store.link import Connection, read
 
 
@@ -37,3 +37,20 @@ class KeptErrands(ErrandStore):
     ) -> Sequence[Kept]:
         bounds = {"after": after, "limit": limit}
         return await self._all(kept_run(), read_kept, merchant=merchant, kind=kind, **bounds)
+
+    async def forget(self, what: Old, merchant: int, before: int, *, after: int = 0) -> int | None:
+        if what is not Old.NOTICES:
+            query, given = old.batch(what, merchant, before)
+            return old.more(await self._all(query, tuple, **given))
+        span = old.span(merchant, before, after)
+        found = await self._all(old.notices_end(), tuple, **span, **old.BEYOND)
+        last: int = found[0][0] if found else span["last"]
+        await self._all(old.notices(), tuple, **(span | {"before": before, "last": last}))
+        return last if found else None
+
+    async def drop(self, items: Sequence[Kept], cards: Sequence[int] = ()) -> None:
+        async def work(connection: Connection) -> None:
+            for query, given in dropping(items, cards):
+                await read(connection, query, **given)
+
+        await self._alter(work)

@@ -7,9 +7,11 @@ comes back is used again without anybody's help.
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
@@ -35,6 +37,7 @@ AGAIN: Final = (
     asyncpg.DeadlockDetectedError,
     asyncpg.LockNotAvailableError,
 )
+POOLER: Final = asyncpg.ProtocolViolationError  # what it says of settings of the session
 GRACE_S: Final = 1  # for the server to give up first: then nothing is done later on
 PASSWORD: Final = re.compile(r"(//[^:/@?]*):[^@/]*@|([?&]password=)[^&]*")
 ESCAPE: Final = "\x1a"  # stands before what a text may not hold, and before itself
@@ -43,9 +46,39 @@ ESCAPE: Final = "\x1a"  # stands before what a text may not hold, and before its
 class Connecting(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
     """A connection that is not swept when it goes back to the pool: we leave nothing behind."""
 
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.made = time.monotonic()
+
     def get_reset_query(self) -> str:
         """Nothing to send."""
         return ""
+
+
+class Hosts:
+    """The hosts of an address, asked in turn for a share of the time; who failed comes last.
+
+    The driver waits for the first as long as it may: one that is frozen would hide the others.
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        user, at, hosts = parts.netloc.rpartition("@")
+        self._urls = [
+            urlunsplit(parts._replace(netloc=f"{user}{at}{host}")) for host in hosts.split(",")
+        ]
+
+    async def connect(self, _: str, *, timeout: float, **settings: Any) -> Connection:  # noqa: ASYNC109 (the driver's)
+        """A connection to the first that will do; raises what the driver raises of the last."""
+        share = timeout / len(self._urls)
+        *first, last = tuple(self._urls)
+        for url in first:
+            try:
+                return await asyncpg.connect(url, timeout=share, **settings)
+            except LOST:
+                self._urls.remove(url)
+                self._urls.append(url)
+        return await asyncpg.connect(last, timeout=share, **settings)
 
 
 class Link:
@@ -54,23 +87,35 @@ class Link:
     def __init__(self, pool: Any, options: Options) -> None:
         self.options = options
         self._pool = pool
+        self._silent = 0.0  # when the server last let our time run out
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection to work on; raises `Refused` where there is none, or it is lost."""
         timeout_s = self.options.timeout_ms / 1000
         with reached():
-            connection = await self._pool.acquire(timeout=timeout_s)
+            connection = await self._hearing(timeout_s)
         try:
             with reached():
                 yield connection
-        except Refused:
+        except Refused as refused:
+            if isinstance(refused.__cause__, TimeoutError):
+                self._silent = time.monotonic()
             with suppress(asyncpg.InterfaceError):  # it was lost so that the pool took it back
                 connection.terminate()
             raise
         finally:
             with reached():
                 await self._pool.release(connection, timeout=timeout_s)
+
+    async def _hearing(self, timeout_s: float) -> Connection:
+        """A connection made since the server last fell silent: the older may hang as well."""
+        while True:
+            connection = await self._pool.acquire(timeout=timeout_s)
+            if connection.made >= self._silent:
+                return connection
+            connection.terminate()
+            await self._pool.release(connection)
 
     async def fetch(self, sql: str, given: Sequence[object]) -> list[Any]:
         """The rows of one statement; raises `Refused` where the database cannot be reached."""
@@ -109,6 +154,7 @@ async def connect(url: str, options: Options) -> Link:
     try:
         pool = await asyncpg.create_pool(
             url,
+            connect=Hosts(url).connect,
             min_size=0,
             max_size=options.connections,
             timeout=timeout_s,
@@ -120,13 +166,21 @@ async def connect(url: str, options: Options) -> Link:
         )
     except (*LOST, asyncpg.PostgresError, ValueError) as error:
         raise unusable(url, error) from error
-    return Link(pool, options)
+    link = Link(pool, options)
+    try:
+        await link.fetch("SELECT 1", ())
+    except Refused as refused:
+        pool.terminate()
+        raise unusable(url, refused.__cause__) from refused
+    return link
 
 
 def unusable(url: str, error: object) -> StoreError:
     """What to tell of an address; without its password."""
     shown = PASSWORD.sub(lambda found: f"{found[1]}@" if found[1] else f"{found[2]}…", url)
-    return StoreError(f"the database {shown} cannot be used: {error or type(error).__name__}")
+    advice = "; behind a pooler set database_pooled" if isinstance(error, POOLER) else ""
+    why = f"{error or type(error).__name__}{advice}"
+    return StoreError(f"the database {shown} cannot be used: {why}")
 
 
 def escaped(value: str) -> str:

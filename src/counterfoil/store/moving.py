@@ -38,9 +38,6 @@ from counterfoil.store.sqlite import connect
 
 RUN: Final = 2_000  # rows at a time
 DIRECTORY: Final = (t.merchants, t.credentials, t.rates, t.data_keys)
-OWNED: Final = tuple(
-    each for each in t.metadata.sorted_tables if each not in {*DIRECTORY, t.workers}
-)
 
 
 class Counted(Record):
@@ -101,7 +98,7 @@ async def _tables(house: House) -> list[tuple[Table, int | None]]:
     """Every table, and those of merchants once for each."""
     owners: list[int | None] = [NOBODY, *await merchants(house)]
     return [(table, None) for table in DIRECTORY] + [
-        (table, owner) for owner in owners for table in OWNED
+        (table, owner) for owner in owners for table in t.OWNED
     ]
 
 

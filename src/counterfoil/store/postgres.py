@@ -7,6 +7,7 @@ advisory lock or `LISTEN`, and `merchant_id` in every statement: what that is fo
 `docs/scale.md`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeVar
@@ -36,6 +37,7 @@ from counterfoil.store.keeping import KeptErrands
 from counterfoil.store.lanes import Lanes
 from counterfoil.store.link import (
     Connection,
+    Hosts,
     Link,
     connect,
     given,
@@ -50,7 +52,7 @@ from counterfoil.store.rows import Row
 from counterfoil.store.workers import Lease
 
 CARDS_PAGE: Final = 500
-KEYS_AT_ONCE: Final = 500  # idempotency keys forgotten in one statement
+SLICE: Final = 20  # orders of a list read at once: each may be large
 THERE_NOW: Final = (
     asyncpg.UniqueViolationError,
     asyncpg.DuplicateTableError,
@@ -82,7 +84,7 @@ async def migrate_database(
     """
     timeout_s = (options or Options()).timeout_ms / 1000
     try:
-        connection = await asyncpg.connect(url, timeout=timeout_s, statement_cache_size=0)
+        connection = await Hosts(url).connect(url, timeout=timeout_s, statement_cache_size=0)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
         raise unusable(url, error) from error
     try:
@@ -159,8 +161,11 @@ class PostgresStore(KeptErrands):
             driver = filters[0][0] if filters else None
             shape = search.page(t.orders, driver, filters, upwards=upwards)
             found = await self._fetch(shape, **_marks(filters), **lists.bounds(query))
-        read = [rows.read_order(each) for each in found]
-        return read[::-1] if upwards else read
+        orders: list[Order] = []
+        for start in range(0, len(found), SLICE):
+            orders += [rows.read_order(each) for each in found[start : start + SLICE]]
+            await asyncio.sleep(0)  # others are served in between
+        return orders[::-1] if upwards else orders
 
     async def operations(self, query: OperationQuery) -> Sequence[Listed]:
         filters = lists.operation_filters(query)
@@ -200,11 +205,8 @@ class PostgresStore(KeptErrands):
         entries = await self._fetch(alone, **whose)
         return [*((each[0], each[1]) for each in found), *((each[0], None) for each in entries)]
 
-    async def forget_keys(self, merchant: int, before: int) -> None:
-        query, most = bulk.text(queries.old_keys().source), KEYS_AT_ONCE
-        bound = query.bind(merchant=merchant, of=merchant, before=before, limit=most)
-        while len(await self._link.fetch(f"{query.sql} RETURNING keys.used", bound)) == most:
-            pass  # payments go in between
+    async def orphans(self) -> Sequence[tuple[int, str]]:
+        return [(each[0], each[1]) for each in await self._fetch(queries.orphans())]
 
     async def merchants(self) -> Sequence[Merchant]:
         return await self._all(queries.everything(t.merchants), rows.read_merchant)

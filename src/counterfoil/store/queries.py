@@ -1,8 +1,8 @@
 """Every statement we send, each with a name and a sentence; built with SQLAlchemy, compiled once.
 
-A page of SQL for any database: the shapes are the same, the text is the dialect's. Statements over
-many rows take `count` rows as one list of values, because a round trip (or a step of the embedded
-engine) costs more than a row.
+A page of SQL for any database: the shapes are the same, the text is the dialect's. Some statements
+take rows (`rows_of`), here one; `batch.packed` has them take many in one list of values, because a
+step of the embedded engine costs more than a row.
 """
 
 from collections.abc import Mapping
@@ -16,11 +16,12 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
-    delete,
     exists,
     func,
     insert,
+    literal_column,
     select,
+    union_all,
     update,
     values,
 )
@@ -62,24 +63,24 @@ def compiled(statement: ClauseElement) -> Query:
 
 
 @cache
-def add(table: Table | TableClause, count: int) -> Query:
-    """Insert up to so many rows, in the order of the table's columns."""
+def add(table: Table | TableClause) -> Query:
+    """Insert rows, in the order of the table's columns."""
     columns = list(table.c)
-    v = rows_of({c.name: c.type for c in columns}, count)
+    v = rows_of({c.name: c.type for c in columns})
     there = next(iter(v.c)).is_not(None)
     return compiled(insert(table).from_select(columns, select(*v.c).where(there)))
 
 
 @cache
-def advance(count: int, *, telling: bool = False) -> Query:
-    """Move up to so many orders from the version expected to the next; `telling` which moved.
+def advance(*, telling: bool = False) -> Query:
+    """Move orders from the version expected to the next; `telling` which moved.
 
     A row is merchant_id, id, expected, version, standing, body.
     """
     o = t.orders
     moved = ("merchant_id", "id", "version", "version", "standing", "body")
     named = ("merchant_id", "id", "expected", "version", "standing", "body")
-    v = rows_of({name: o.c[like].type for name, like in zip(named, moved, strict=True)}, count)
+    v = rows_of({name: o.c[like].type for name, like in zip(named, moved, strict=True)})
     moving = (
         update(o)
         .values(version=v.c.version, standing=v.c.standing, body=v.c.body)
@@ -89,11 +90,11 @@ def advance(count: int, *, telling: bool = False) -> Query:
 
 
 @cache
-def close(count: int) -> Query:
-    """Write up to so many operations once more. A row is merchant_id, id, outcome, body."""
+def close() -> Query:
+    """Write operations once more. A row is merchant_id, id, outcome, body."""
     o = t.operations
     names = ("merchant_id", "id", "outcome", "body")
-    v = rows_of({name: o.c[name].type for name in names}, count)
+    v = rows_of({name: o.c[name].type for name in names})
     return compiled(
         update(o)
         .values(outcome=v.c.outcome, body=v.c.body)
@@ -177,6 +178,19 @@ def strays(operation: Column[int], names: Column[int], whose: Table) -> Query:
     mine = merchant == bindparam("merchant", type_=BigInteger)
     found = select(operation, names).distinct().where(mine, ~there)
     return compiled(found.order_by(operation).limit(bindparam("limit")))
+
+
+@cache
+def orphans() -> Query:
+    """Merchants that rest in no directory, and the tables in which rows of theirs do."""
+    m = t.merchants.c.id
+    found = [
+        select(o.c.merchant_id, literal_column(f"'{o.name}'", String))
+        .distinct()
+        .where(~exists().where(m == o.c.merchant_id), o.c.merchant_id > literal_column("0"))
+        for o in t.OWNED
+    ]
+    return compiled(union_all(*found))
 
 
 @cache
@@ -340,10 +354,10 @@ def rates_on() -> Query:
 
 
 @cache
-def used_keys(count: int) -> Query:
-    """Which of up to so many idempotency keys have been used. A row is merchant_id, key."""
+def used_keys() -> Query:
+    """Which idempotency keys have been used. A row is merchant_id, key."""
     k = t.keys
-    v = rows_of({name: k.c[name].type for name in ("merchant_id", "key")}, count)
+    v = rows_of({name: k.c[name].type for name in ("merchant_id", "key")})
     return compiled(
         select(k.c.merchant_id, k.c.key).join_from(
             v, k, and_(k.c.merchant_id == v.c.merchant_id, k.c.key == v.c.key)
@@ -351,29 +365,13 @@ def used_keys(count: int) -> Query:
     )
 
 
-@cache
-def old_keys() -> Query:
-    """Forget some of a merchant's idempotency keys used before an instant, the oldest first."""
-    k = t.keys
-    oldest = (
-        select(k.c.key)
-        .where(at(k.c.merchant_id, "merchant"), k.c.used < bindparam("before", type_=BigInteger))
-        .order_by(k.c.used)
-        .limit(bindparam("limit"))
-    )
-    return compiled(delete(k).where(at(k.c.merchant_id, "of"), k.c.key.in_(oldest)))
-
-
 def at(column: Column[Any], name: str) -> ColumnElement[bool]:
     """The condition that a column has the value of a parameter, with the column's type."""
     return column == bindparam(name, type_=column.type)
 
 
-def rows_of(shape: Mapping[str, TypeEngine[Any]], count: int) -> CTE:
-    """So many rows of parameters as a named table of such columns; rows of NULLs are nobody's."""
+def rows_of(shape: Mapping[str, TypeEngine[Any]]) -> CTE:
+    """A row of parameters as a named table of such columns (`batch.packed`: many)."""
     columns: list[Column[Any]] = [Column(name, kind) for name, kind in shape.items()]
-    rows: list[tuple[Any, ...]] = [
-        tuple(bindparam(f"{name}_{place}", type_=kind) for name, kind in shape.items())
-        for place in range(count)
-    ]
-    return values(*columns, name="v").data(rows).cte("v")
+    row: Any = tuple(bindparam(name, type_=kind) for name, kind in shape.items())
+    return values(*columns, name="v").data([row]).cte("v")

@@ -46,33 +46,36 @@ def order_row(order: Order) -> Row:
 def advance_row(change: Change) -> Row:
     """What `queries.advance` wants of a change."""
     order = change.order
-    moved = (change.expects, order.version, standing(order), body(order))
+    moved = (change.expects, order.version, standing(order).value, body(order))
     return (order.merchant, order.id, *moved)
 
 
 def operation_row(merchant: int, order: int, operation: Operation) -> Row:
     """A row of operations."""
-    return (merchant, operation.id, order, operation.kind, operation.outcome, body(operation))
+    kind, outcome = operation.kind.value, operation.outcome.value
+    return (merchant, operation.id, order, kind, outcome, body(operation))
 
 
 def close_row(merchant: int, operation: Operation) -> Row:
     """What `queries.close` wants of an operation."""
-    return (merchant, operation.id, operation.outcome, body(operation))
+    return (merchant, operation.id, operation.outcome.value, body(operation))
 
 
 def posting_row(merchant: int, posting: Posting) -> Row:
     """A row of postings."""
-    return (merchant, posting.operation, posting.account, posting.currency, posting.minor)
+    account = posting.account.value
+    return (merchant, posting.operation, account, posting.currency, posting.minor)
 
 
 def notice_row(merchant: int, notice: Notice) -> Row:
     """A row of notices."""
-    return (merchant, notice.order, notice.sequence, notice.event, notice.operation, notice.at)
+    told = (notice.order, notice.sequence, notice.event.value)
+    return (merchant, *told, notice.operation, notice.at)
 
 
 def timer_row(merchant: int, timer: Timer) -> Row:
     """A row of timers, as one is set."""
-    key = (merchant, timer.kind, timer.subject, timer.lane)
+    key = (merchant, timer.kind.value, timer.subject, timer.lane)
     return (*key, timer.due, timer.since, 0, 0, False, 0, 0, None)
 
 

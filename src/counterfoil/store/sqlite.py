@@ -1,4 +1,4 @@
-"""The embedded store: one SQLite file, one thread that writes, readers beside it.
+"""The embedded store: one SQLite file, one hand that writes, readers beside it.
 
 Write-ahead log with `synchronous=FULL`: what `commit` has answered survives the loss of power. One
 process serves the file; commands may read and administer it meanwhile. apsw brings its own SQLite,
@@ -6,7 +6,7 @@ because the one of Debian 12 can corrupt a write-ahead log (fixed in 3.51.3).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -21,59 +21,46 @@ from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Credential, Merchant
 from counterfoil.core.order import Order, Outcome
 from counterfoil.core.ports import (
-    FILTERS,
     Committed,
     DataKey,
     Evidence,
     Listed,
     OperationQuery,
     OrderQuery,
-    projection,
 )
 from counterfoil.core.rates import Rate
-from counterfoil.store import agenda, batch, kept, lists, migrate, queries, rows
+from counterfoil.core.timers import Backlog, Queue
+from counterfoil.store import agenda, kept, lists, migrate, queries, rows, scribe
 from counterfoil.store import tables as t
+from counterfoil.store.entries import Entries
+from counterfoil.store.hands import Far, Hand, Near, transact
+from counterfoil.store.lanes import Lanes
 from counterfoil.store.migrate import StoreError
 from counterfoil.store.queries import Query
-from counterfoil.store.writer import Verdict, Writer
 
 MIGRATING_MS: Final = 60_000  # another process may be bringing the file to the newest schema
 READERS: Final = 2  # threads for lists and proofs; single reads are made where they are asked
 CARDS_PAGE: Final = 500
-KEYS_AT_ONCE: Final = 500  # idempotency keys forgotten in one commit
-ISSUERS_MAX: Final = 100_000  # pairs of merchant and issuer kept in mind
-PRAGMAS: Final = (
-    "journal_mode=WAL",
-    "synchronous=FULL",
-    "foreign_keys=ON",
-    "secure_delete=ON",
-    "trusted_schema=OFF",
-    "cache_size=-8000",
-    "journal_size_limit=67108864",
-    "wal_autocheckpoint=4000",  # pages: what is written again and again is copied once
-)
+LANES: Final = 2  # batches: while one is written the next may be on its way
 Result = TypeVar("Result")
 
 
-async def open_store(path: Path, *, create: bool = True) -> "SqliteStore":
+async def open_store(path: Path, *, create: bool = True, apart: bool = False) -> "SqliteStore":
     """The store in that file, brought to the newest schema; made if it is not there.
 
-    Only its owner may read the file, for it holds personal data.
+    Only its owner may read the file, for it holds personal data. `apart`: a process of its own
+    writes, which is worth it where many write at once.
     Raises `OSError`, or `StoreError`: also where it is not there and is not to be made (`create`).
     """
     store = SqliteStore(path)
     await asyncio.to_thread(migrate_file, path, create=create)
-    store.start()
+    await store.start(apart=apart)
     return store
 
 
 def connect(path: Path) -> apsw.Connection:
     """A connection with our settings; raises `apsw.Error`."""
-    connection = apsw.Connection(str(path), statementcachesize=200)
-    connection.set_busy_timeout(5000)
-    for pragma in PRAGMAS:
-        connection.execute(f"PRAGMA {pragma}")
-    return connection
+    return scribe.connect(str(path))
 
 
 def migrate_file(path: Path, *, create: bool = True) -> tuple[str | None, str]:
@@ -102,7 +89,7 @@ def _migrated(connection: apsw.Connection) -> tuple[str | None, str]:
     connection.set_busy_timeout(MIGRATING_MS)
     before = _step(connection)
     if before != t.HEAD:
-        _transact(connection, climb)
+        transact(connection, lambda _: climb())
     connection.execute("PRAGMA journal_mode=WAL")
     return before, t.HEAD
 
@@ -122,19 +109,16 @@ class SqliteStore(kept.KeptStore):
     def __init__(self, path: Path) -> None:
         self.path = path
         self._threads = local()
-        self._known_issuers: set[tuple[int, str]] = set()
-        self._new_issuers: set[tuple[int, str]] = set()
 
-    def start(self) -> None:
-        """Open the connections and the writing thread; inside a running event loop."""
-        self._connection = connect(self.path)
+    async def start(self, *, apart: bool) -> None:
+        """Open the connections, and have somebody write; `apart`: a process of its own."""
         self._near = connect(self.path)
         self._pool = ThreadPoolExecutor(READERS, "counterfoil-reader")
-        self._writer = Writer(self._write)
-        self._writer.start()
+        self.hand: Hand = await Far.opened(self.path) if apart else Near(self.path)
+        self._lanes = Lanes(Entries(self.hand).write, LANES)
 
     async def commit(self, change: Change) -> Committed:
-        return await self._writer.submit(change)
+        return await self._lanes.submit(change)
 
     async def load(self, merchant: int, order: int) -> Order:
         row = self._one(queries.order(), merchant=merchant, id=order)
@@ -165,6 +149,12 @@ class SqliteStore(kept.KeptStore):
         found = await self._read(lambda connection: list(connection.execute(query.sql, given)))
         return [Listed(order=row[0], operation=rows.read_operation(row[1])) for row in found]
 
+    async def backlog(self, merchant: int, now: int) -> Mapping[Backlog, Queue]:
+        query = agenda.backlog()
+        given = query.bind(merchant=merchant, now=now, outcome=Outcome.PENDING)
+        found = await self._read(lambda connection: list(connection.execute(query.sql, given)))
+        return agenda.laid_out(found)
+
     async def evidence(self, merchant: int, after: int, limit: int) -> Sequence[Evidence]:
         return await self._read(
             lambda connection: lists.evidence(connection, merchant, after, limit)
@@ -173,16 +163,9 @@ class SqliteStore(kept.KeptStore):
     async def strays(self, merchant: int, limit: int) -> Sequence[tuple[int, int | None]]:
         return await self._read(lambda connection: lists.strays(connection, merchant, limit))
 
-    async def forget_keys(self, merchant: int, before: int) -> None:
-        query = queries.old_keys()
-        given = query.bind(merchant=merchant, of=merchant, before=before, limit=KEYS_AT_ONCE)
-
-        def work(connection: apsw.Connection) -> int:
-            connection.execute(query.sql, given)
-            return connection.changes()
-
-        while await self._alter(work) == KEYS_AT_ONCE:
-            pass  # payments go in between
+    async def orphans(self) -> Sequence[tuple[int, str]]:
+        sql = queries.orphans().sql
+        return await self._read(lambda connection: list(connection.execute(sql)))
 
     async def merchants(self) -> Sequence[Merchant]:
         return [rows.read_merchant(row) for row in self._all(queries.everything(t.merchants))]
@@ -259,18 +242,16 @@ class SqliteStore(kept.KeptStore):
             after = found[-1][0]
 
     async def ready(self) -> bool:
-        return self._writer.is_alive() and self._near.execute("SELECT 1").fetchone() is not None
+        return await self.hand.alive() and self._near.execute("SELECT 1").fetchone() is not None
 
     async def close(self) -> None:
-        self._writer.close()
-        await asyncio.to_thread(self._writer.finish)
+        await self._lanes.close()
+        await self.hand.close()
         self._pool.shutdown()
         self._near.close()
-        self._connection.close()
 
     def _alter(self, work: Callable[[apsw.Connection], Result]) -> Awaitable[Result]:
-        connection = self._connection
-        return self._writer.run_alone(lambda: _transact(connection, lambda: work(connection)))
+        return self.hand.alone(work)
 
     def _one(self, query: Query, **given: object) -> tuple[Any, ...] | None:
         return self._near.execute(query.sql, query.bind(**given)).fetchone()
@@ -291,105 +272,3 @@ class SqliteStore(kept.KeptStore):
     async def _put(self, table: Any, found: Sequence[rows.Row]) -> None:
         sql = queries.put(table).sql
         await self._alter(lambda connection: [connection.execute(sql, row) for row in found])
-
-    def _write(self, changes: Sequence[Change]) -> Sequence[Verdict]:
-        """Commit what can be committed; a change that breaks a constraint is tried alone."""
-        try:
-            verdicts = _transact(self._connection, lambda: self._apply(changes))
-        except apsw.Error as error:
-            if len(changes) == 1:
-                return [self._why(changes[0], error)]
-            return [verdict for change in changes for verdict in self._write([change])]
-        if len(self._known_issuers) > ISSUERS_MAX:
-            self._known_issuers.clear()
-        self._known_issuers |= self._new_issuers  # now that the commit is durable
-        return verdicts
-
-    def _why(self, change: Change, error: apsw.Error) -> Verdict:
-        """What stands in the way of a change: an order of its number, or something unforeseen."""
-        query, order = queries.order(), change.order
-        given = query.bind(merchant=order.merchant, id=order.id)
-        there = self._connection.execute(query.sql, given).fetchone() is not None
-        return Committed.STALE if there and change.expects == 0 else error
-
-    def _apply(self, changes: Sequence[Change]) -> Sequence[Verdict]:
-        used = self._used_keys([change for change in changes if change.keys])
-        moved = self._advance(
-            [change for change in changes if change.expects and id(change) not in used]
-        )
-        verdicts: list[Verdict] = []
-        done: list[Change] = []
-        for change in changes:
-            if id(change) in used:
-                verdicts.append(Committed.DUPLICATE)
-            elif change.expects and (change.order.merchant, change.order.id) not in moved:
-                verdicts.append(Committed.STALE)
-            else:
-                verdicts.append(Committed.DONE)
-                done.append(change)
-        for table, found in batch.added(done):
-            for size, given in batch.packed(found):
-                self._connection.execute(queries.add(table, size).sql, given)
-        for size, given in batch.packed(batch.closed(done)):
-            self._connection.execute(queries.close(size).sql, given)
-        for size, given in batch.packed(batch.timers(done)):
-            self._connection.execute(agenda.plant(size).sql, given)
-        self._project(done)
-        return verdicts
-
-    def _used_keys(self, changes: Sequence[Change]) -> set[int]:
-        by_key = {
-            (change.order.merchant, use.key): id(change)
-            for change in changes
-            for use in change.keys
-        }
-        found: set[tuple[object, ...]] = set()
-        for size, given in batch.packed(list(by_key)):
-            found.update(self._connection.execute(queries.used_keys(size).sql, given))
-        return {number for mark, number in by_key.items() if mark in found}
-
-    def _advance(self, changes: Sequence[Change]) -> set[tuple[object, ...]]:
-        """The orders that were at the version expected: they are moved on."""
-        packed = list(batch.packed([rows.advance_row(change) for change in changes]))
-        before = self._connection.total_changes()
-        for size, given in packed:
-            self._connection.execute(queries.advance(size).sql, given)
-        moved: set[tuple[object, ...]] = {(each.order.merchant, each.order.id) for each in changes}
-        if self._connection.total_changes() - before < len(moved):  # asked which only now: it costs
-            self._connection.execute("ROLLBACK; BEGIN IMMEDIATE")  # nothing else is written yet
-            told = [(queries.advance(size, telling=True).sql, given) for size, given in packed]
-            moved = {row for sql, given in told for row in self._connection.execute(sql, given)}
-        return moved
-
-    def _project(self, changes: Sequence[Change]) -> None:
-        """Remember the issuers of new cards; file anew the orders that lists find otherwise now."""
-        self._new_issuers.clear()
-        for change in changes:
-            if change.cards or change.refiled:
-                order = change.order
-                title = rows.issuer_title(order)
-                if title and (order.merchant, title) not in self._known_issuers:
-                    self._connection.execute(queries.put(t.issuers).sql, (order.merchant, title))
-                    self._new_issuers.add((order.merchant, title))
-            if change.refiled:
-                query = queries.reproject()
-                projected = zip(FILTERS, projection(order), strict=True)
-                given = {f"new_{name}": value for name, value in projected}
-                self._connection.execute(
-                    query.sql, query.bind(merchant=order.merchant, id=order.id, **given)
-                )
-                row = rows.text_row(order)
-                if row is not None:
-                    self._connection.execute(queries.refile_text().sql, row)
-
-
-def _transact(connection: apsw.Connection, work: Callable[[], Result]) -> Result:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        result = work()
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    return result

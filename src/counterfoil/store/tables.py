@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from counterfoil.core.ports import FILTERS
 
-HEAD: Final = "0005"  # the migration that makes this schema; a test holds the two together
+HEAD: Final = "0006"  # the migration that makes this schema; a test holds the two together
 metadata: Final = MetaData()
 
 merchants: Final = Table(
@@ -212,6 +212,15 @@ kept: Final = Table(
     Column("kind", String(40), primary_key=True),
     Column("id", BigInteger, primary_key=True),
     Column("body", Text, nullable=False),
+    Column("used", BigInteger),
+)
+_used = text("used IS NOT NULL")
+Index(
+    "kept_used",
+    kept.c.merchant_id,
+    kept.c.used,
+    sqlite_where=_used,
+    postgresql_where=_used,
 )
 
 issuers: Final = Table(
@@ -219,6 +228,11 @@ issuers: Final = Table(
     metadata,
     Column("merchant_id", BigInteger, primary_key=True),
     Column("title", String(255), primary_key=True),
+)
+
+# What is merchants': each row's key begins with one.
+OWNED: Final = tuple(
+    each for each in metadata.sorted_tables if "merchant_id" in each.primary_key.columns
 )
 
 # PostgreSQL only: customers' names and addresses, folded, and every three characters of them as a

@@ -34,7 +34,7 @@ class TimedStore:
     async def plant(
         self, merchant: int, timers: Sequence[Timer], *, unless_there: bool = False
     ) -> None:
-        sql = (agenda.plant_new() if unless_there else agenda.plant(1)).sql
+        sql = (agenda.plant_new() if unless_there else agenda.plant()).sql
 
         def work(connection: apsw.Connection) -> None:
             for timer in timers:

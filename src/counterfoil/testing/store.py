@@ -5,20 +5,21 @@ commit is as atomic here as in a database. What a real store only writes (postin
 to tests as plain attributes.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Final
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Final, TypeVar
 
 from msgspec.structs import replace
 
 from counterfoil.core.card import SealedCard
 from counterfoil.core.change import Change, KeyUse
 from counterfoil.core.errors import Code, Refused
-from counterfoil.core.keeping import Kept
+from counterfoil.core.keeping import Kept, Old
 from counterfoil.core.ledger import Posting
 from counterfoil.core.merchant import Credential, Merchant
-from counterfoil.core.order import Client, Order, Outcome
+from counterfoil.core.order import Client, Order, Outcome, instant_of
 from counterfoil.core.ports import (
     FILTERS,
+    ID_MAX,
     Committed,
     DataKey,
     Evidence,
@@ -28,8 +29,11 @@ from counterfoil.core.ports import (
     projection,
 )
 from counterfoil.core.rates import Rate
+from counterfoil.core.timers import Backlog, Queue
 from counterfoil.testing.timed import TimedMemory
 
+Place = TypeVar("Place", bound=tuple[object, ...])
+Row = TypeVar("Row")
 CLOSED: Final = (Outcome.APPROVED, Outcome.DECLINED, Outcome.FAILED)
 
 
@@ -119,6 +123,15 @@ class MemoryStore(TimedMemory):
         places = [place for place in self._kept if place[:2] == (merchant, kind)]
         return [self._kept[place] for place in sorted(places) if place[2] > after][:limit]
 
+    async def drop(self, items: Sequence[Kept], cards: Sequence[int] = ()) -> None:
+        """Forget what still is as given, and sealed cards."""
+        for each in items:
+            place = (each.merchant, each.kind, each.id)
+            if self._kept.get(place) == each:
+                del self._kept[place]
+        for card in cards:
+            self._cards.pop((items[0].merchant, card), None)
+
     async def key_use(self, merchant: int, key: str) -> KeyUse | None:
         """What an idempotency key was used for."""
         return self._keys.get((merchant, key))
@@ -162,6 +175,15 @@ class MemoryStore(TimedMemory):
         ]
         return found[:limit]
 
+    async def backlog(self, merchant: int, now: int) -> Mapping[Backlog, Queue]:
+        """What of a merchant waits."""
+        pending = await self.pending(merchant, ID_MAX, ID_MAX)
+        queues = self.timers_waiting(merchant, now)
+        for each in pending:
+            one = Queue(waiting=1, since=each.operation.created)
+            queues[Backlog.OPERATIONS] += one
+        return queues
+
     async def evidence(self, merchant: int, after: int, limit: int) -> Sequence[Evidence]:
         """What rests about the orders whose id is above `after`, oldest first."""
         wanted = sorted(key for key in self._orders if key[0] == merchant and key[1] > after)
@@ -181,11 +203,23 @@ class MemoryStore(TimedMemory):
         }
         return [*lost[:limit], *((number, None) for number in sorted(entries)[:limit])]
 
-    async def forget_keys(self, merchant: int, before: int) -> None:
-        """Drop a merchant's idempotency keys that were used before an instant."""
-        for mark, use in list(self._keys.items()):
-            if mark[0] == merchant and use.used < before:
-                del self._keys[mark]
+    async def forget(self, what: Old, merchant: int, before: int, *, after: int = 0) -> int | None:
+        """Forget all that is older."""
+        match what:
+            case Old.KEYS:
+                drop(self._keys, lambda use: use.used, merchant, before)
+            case Old.KEPT:
+                drop(self._kept, lambda item: item.used, merchant, before)
+            case Old.ATTEMPTS:
+                drop(self._attempts, lambda each: instant_of(each.id), merchant, before)
+            case Old.NOTICES:
+                self.forget_notices(merchant, before, after=after)
+        return None
+
+    async def orphans(self) -> Sequence[tuple[int, str]]:
+        """Merchants that are gone while orders of theirs rest."""
+        known = {owner for owner, _ in self._orders}
+        return [(owner, "orders") for owner in sorted(known - self._merchants.keys())]
 
     async def merchants(self) -> Sequence[Merchant]:
         """Every merchant, by number."""
@@ -288,6 +322,16 @@ class MemoryStore(TimedMemory):
         """A merchant's operations, oldest first."""
         found = [listed for (owner, _), listed in self._operations.items() if owner == merchant]
         return sorted(found, key=lambda listed: listed.operation.id)
+
+
+def drop(
+    rests: dict[Place, Row], used: Callable[[Row], int | None], merchant: int, before: int
+) -> None:
+    """Take out what is the merchant's and was used before an instant."""
+    for place, item in list(rests.items()):
+        instant = used(item)
+        if place[0] == merchant and instant is not None and instant < before:
+            del rests[place]
 
 
 def matches(order: Order, query: OrderQuery) -> bool:

@@ -6,7 +6,8 @@ from msgspec.structs import replace
 
 from counterfoil.core.callbacks import Attempt, AttemptQuery, Endpoint
 from counterfoil.core.events import Notice
-from counterfoil.core.timers import Due, Errand, Settled, Timer, Want
+from counterfoil.core.order import id_at
+from counterfoil.core.timers import Backlog, Due, Errand, Queue, Settled, Timer, Want
 
 Place = tuple[int, Due, int, int]
 
@@ -95,6 +96,18 @@ class TimedMemory:
         ]
         return sorted(found, key=lambda errand: errand.timer.due)[:limit]
 
+    def timers_waiting(self, merchant: int, now: int) -> dict[Backlog, Queue]:
+        """What of a merchant's timers waits."""
+        queues = dict.fromkeys(Backlog, Queue())
+        for place, (errand, _) in self._timers.items():
+            name = Backlog.CALLBACKS if errand.timer.lane else Backlog.TIMERS
+            due = errand.timer.due
+            if place[0] == merchant and errand.parked:
+                queues[name] += Queue(parked=1)
+            elif place[0] == merchant and (name is Backlog.CALLBACKS or due <= now):
+                queues[name] += Queue(waiting=1, since=due)
+        return queues
+
     async def next_due(self, merchant: int, now: int) -> int | None:
         """When the next timer is due that is not due yet."""
         found = [
@@ -152,3 +165,17 @@ class TimedMemory:
     async def attempt(self, merchant: int, attempt: int) -> Attempt | None:
         """One attempt."""
         return self._attempts.get((merchant, attempt))
+
+    def forget_notices(self, merchant: int, before: int, *, after: int) -> None:
+        """Forget what orders above `after` told long ago and nobody is yet to be told."""
+        busy = {each.order for (owner, _), each in self._attempts.items() if owner == merchant}
+        waits = [place for place in self._timers if place[:2] == (merchant, Due.DELIVER)]
+        busy |= {subject for _, _, subject, _ in waits}
+        self.notices_told = [
+            (owner, notice)
+            for owner, notice in self.notices_told
+            if owner != merchant
+            or not after < notice.order < id_at(before)
+            or notice.at >= before
+            or notice.order in busy
+        ]

@@ -1,17 +1,24 @@
 """One server, four wires at their native paths: the first part of a path says whose it is."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
 from time import perf_counter_ns
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Metric, generate_latest
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
 from prometheus_client.registry import Collector
 from starlette.types import Receive, Scope, Send
 
+from counterfoil.core.errors import Refused
 from counterfoil.core.ports import Store
+from counterfoil.core.timers import Backlog
+from counterfoil.engine.backlog import Waiting, Watch
 from counterfoil.exchange import Exchange, Handler, Reply
 
 JSON: Final = b"application/json"
@@ -32,7 +39,7 @@ PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metrics(Collector):
-    """Requests and their time by wire: never an id, a path or anything of a card.
+    """Requests and their time by wire, and what waits: never an id, a path or anything of a card.
 
     Counted in plain numbers and put into form when somebody reads them: a counter of the library
     takes a lock, and one process has one loop.
@@ -41,6 +48,7 @@ class Metrics(Collector):
     def __init__(self, wires: Iterable[str]) -> None:
         self.registry = CollectorRegistry()
         self.registry.register(self)
+        self.waiting: Mapping[Backlog, Waiting] = {}
         self._answers: dict[tuple[str, int], int] = {}
         self._within = {wire: [0] * (len(BUCKETS_US) + 1) for wire in wires}
         self._sums_us = dict.fromkeys(self._within, 0)
@@ -68,13 +76,26 @@ class Metrics(Collector):
             buckets = list(zip(bounds, accumulate(counts), strict=True))
             duration.add_metric((wire,), buckets, self._sums_us[wire] / MICRO)
         yield duration
+        yield self._gauge("waiting", "What waits", lambda each: each.depth)
+        late = "How long the first of what waits has been due"
+        yield self._gauge("late_seconds", late, lambda each: each.late_us / MICRO)
+        yield self._gauge("parked", "What is tried no more", lambda each: each.parked)
+
+    def _gauge(self, name: str, meaning: str, of: Callable[[Waiting], float]) -> Metric:
+        family = GaugeMetricFamily(f"counterfoil_{name}", meaning, labels=("what",))
+        for what, waiting in self.waiting.items():
+            family.add_metric((what,), of(waiting))
+        return family
 
 
 class Served:
     """The application: wires by the first part of their paths, health and metrics beside them."""
 
-    def __init__(self, wires: Mapping[str, tuple[str, Handler]], store: Store) -> None:
+    def __init__(
+        self, wires: Mapping[str, tuple[str, Handler]], store: Store, watch: Watch | None = None
+    ) -> None:
         self._wires = wires
+        self._watch = watch
         self._store = store
         self.under_way = 0  # requests of the wires
         self.metrics = Metrics({name for name, _ in wires.values()})
@@ -106,9 +127,19 @@ class Served:
                     return Reply(200, b'{"status":"ready"}')
                 return Reply(503, b'{"status":"not ready"}')
             case "/metrics":
+                if self._watch is not None:
+                    self.metrics.waiting = await looked(self._watch)
                 return Reply(200, generate_latest(self.metrics.registry), content_type=PROMETHEUS)
             case _:
                 return Reply(404, b'{"message":"Not found"}')
+
+
+async def looked(watch: Watch) -> Mapping[Backlog, Waiting]:
+    """What waits; nothing of it while the store is away."""
+    try:
+        return await watch.look()
+    except Refused:
+        return {}
 
 
 async def reply(send: Send, answer: Reply) -> None:

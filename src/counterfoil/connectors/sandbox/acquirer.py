@@ -172,11 +172,11 @@ def _declining(instruction: Instruction, row: Row) -> Row:
     decline = AMOUNTS.get(instruction.amount.minor) if row.by_amount else None
     if decline is not None and digits(instruction.amount.currency) != DECIMALS:
         decline = None
-    if row.cvv is not None and given is not None and given.reveal() != row.cvv:
-        decline = Decline.CVV_FAILURE
     first = instruction.kind is Kind.AUTHORIZE and instruction.recurring is None
     if row.asks and first and instruction.secure3d is None:
         decline = Decline.AUTHENTICATION_REQUIRED
+    if row.cvv is not None and given is not None and given.reveal() != row.cvv:
+        decline = Decline.CVV_FAILURE
     if decline is None:
         return row
     return replace(row, behaviour=Behaviour.DECLINE, decline=decline)

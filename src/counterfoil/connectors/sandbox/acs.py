@@ -33,6 +33,7 @@ WORD_MAX: Final = 64  # characters; every real PaRes is far longer
 STREAM: Final = "eN"  # what base64 of a zlib stream begins with at our level of compression
 VALUE_BYTES: Final = 20
 GARBLED: Final = "garbled!"
+MISSPELT: Final = b'"acsTransId"'  # by the public command line client of CardFunc
 CURRENCIES: Final = {number: code for code, (number, _) in CURRENT.items()}
 METHODS: Final = {Authentication.METHOD, Authentication.METHOD_CHALLENGE}
 # What an ARes says at once; every other card gets a challenge.
@@ -164,12 +165,23 @@ class Acs:
 
     def challenge(self, creq: str, state: str) -> Question:
         """What a CReq asks."""
-        case = self._case(creq, state)
-        return Question(merchant=case.merchant, amount=case.amount, last4=case.last4)
+        case = self._case(state)
+        try:
+            text = messages.from_browser(creq).replace(MISSPELT, b'"acsTransID"')
+            _, given = messages.decode(text, Kind.CREQ)
+        except MessageError as error:
+            raise BadQuestionError("no CReq for this bank") from error
+        if (given["threeDSServerTransID"], given["acsTransID"]) != (case.server, case.acs):
+            raise BadQuestionError("a CReq of another transaction")
+        to = Return(
+            url=_page(case.tell, "acs3d20/result", state),
+            fields=(("threeDSServerTransID", case.server),),
+        )
+        return Question(merchant=case.merchant, amount=case.amount, last4=case.last4, to=to)
 
-    async def challenge_answer(self, creq: str, state: str, choice: Choice) -> Return:
+    async def challenge_answer(self, state: str, choice: Choice) -> Return:
         """Deliver the result, then send the browser back."""
-        case = self._case(creq, state)
+        case = self._case(state)
         status = Status.AUTHENTICATED if choice is Choice.APPROVE else Status.DENIED
         if self._take is not None and case.script is not Authentication.LOST:
             await self._take(case.tell, self._rreq(case, status))
@@ -232,9 +244,7 @@ class Acs:
             notify=given["notificationURL"],
             tell=given["threeDSServerURL"],
         )
-        parts = urlsplit(given["threeDSServerURL"])
-        query = urlencode({"state": self._seal(case)})
-        return f"{parts.scheme}://{parts.netloc}/test/acs3d20?{query}"
+        return _page(case.tell, "acs3d20", self._seal(case))
 
     def _rreq(self, case: Case, status: Status) -> bytes:
         members = {
@@ -269,15 +279,11 @@ class Acs:
             raise BadQuestionError("no PaReq for this bank") from error
         return account, asked
 
-    def _case(self, creq: str, state: str) -> Case:
+    def _case(self, state: str) -> Case:
         try:
-            _, given = messages.decode(messages.from_browser(creq), Kind.CREQ)
-            case = msgspec.json.decode(self._open(state), type=Case)
+            return msgspec.json.decode(self._open(state), type=Case)
         except (MessageError, ValueError) as error:
-            raise BadQuestionError("no CReq for this bank") from error
-        if (given["threeDSServerTransID"], given["acsTransID"]) != (case.server, case.acs):
-            raise BadQuestionError("a CReq of another transaction")
-        return case
+            raise BadQuestionError("no challenge of this bank") from error
 
     def _seal(self, record: Record) -> str:
         """A record as text that only this bank can write."""
@@ -299,6 +305,12 @@ class Acs:
 
     def _id(self, purpose: str, of: str) -> str:
         return str(uuid.UUID(bytes=self._bytes(purpose, of)[:16], version=4))
+
+
+def _page(beside: str, name: str, state: str) -> str:
+    """The address of a page of the bank: it lives where the 3DS Server does."""
+    parts = urlsplit(beside)
+    return f"{parts.scheme}://{parts.netloc}/test/{name}?{urlencode({'state': state})}"
 
 
 def _script(pan: Pan) -> Authentication:

@@ -13,8 +13,9 @@ L  the check digit.
 
 Another family chooses what the card's issuer does where 3-D Secure is demanded, S as in ISSUERS:
 
-    4000 0008 SS00 000L
+    4000 0008 SSA0 000L
 
+with A 0; with A 1 the issuer demands it, and declines an authorization without it (1A).
 So `51` on authorize is 4000 0009 0100 5019, and no amount of an order can hit a row by accident.
 What a card does to a later operation holds for every operation that goes back to its authorization,
 although only the authorization shows the card. Source of the Bizon rows: spec of that wire, demo
@@ -125,9 +126,9 @@ def number(behaviour: Behaviour, on: Kind, code: str = "00") -> str:
     return body + check_digit(body)
 
 
-def card_authenticated(how: Authentication) -> str:
-    """The card whose issuer authenticates its holder like that."""
-    body = f"{ISSUER_BIN}{list(ISSUERS).index(how):02d}00000"
+def card_authenticated(how: Authentication, *, asks: bool = False) -> str:
+    """The card whose issuer authenticates its holder like that; `asks`: and demands it."""
+    body = f"{ISSUER_BIN}{list(ISSUERS).index(how):02d}{int(asks)}0000"
     return body + check_digit(body)
 
 
@@ -181,6 +182,16 @@ def _payfunc(card: str, *, by_amount: bool = False, asks: bool = False) -> Row:
         cvv="987",
         by_amount=by_amount,
         asks=asks,
+    )
+
+
+def _asking(how: Authentication) -> Row:
+    return Row(
+        card=card_authenticated(how, asks=True),
+        behaviour=Behaviour.APPROVE,
+        on=WITH_CARD,
+        authentication=how,
+        asks=True,
     )
 
 
@@ -266,14 +277,12 @@ ROWS: Final[tuple[Row, ...]] = (
     _demo("4000000000009995", Decline.INSUFFICIENT_FUNDS),
     _demo("4100000000000019", Decline.SUSPECTED_FRAUD),
     _demo("4000000000000119", Decline.SYSTEM_MALFUNCTION),
-    *(
-        _demo(card, decline, Authentication.NOT_ENROLLED, wires=RAZORPAY)
-        for card, decline in INDIAN
-    ),
+    *(_demo(card, what, Authentication.NOT_ENROLLED, wires=RAZORPAY) for card, what in INDIAN),
     _payfunc("5500000000000004"),
     _payfunc("2221000000000009", by_amount=True),
     _payfunc("4200000000000000", by_amount=True, asks=True),
     _payfunc("5555550000004444", by_amount=True, asks=True),
+    *(_asking(how) for how in ISSUERS),
     *(_behaving(behaviour, kind) for behaviour in MISBEHAVIOURS for kind in KIND_DIGITS),
     *(_declining(decline, kind) for decline in BY_CODE.values() for kind in KIND_DIGITS),
     DEFAULT,
@@ -337,8 +346,16 @@ def markdown() -> str:
             _grid(["card", "wires", "operations", "answer", "3-D Secure"], published),
             "### How issuers authenticate, where 3-D Secure is demanded",
             _grid(
-                ["card", "3-D Secure", "with the browser's data", "without"],
-                [[card_authenticated(how), how.value, *ISSUERS[how]] for how in ISSUERS],
+                ["card", "demanding", "3-D Secure", "with the browser's data", "without"],
+                [
+                    [
+                        card_authenticated(how),
+                        card_authenticated(how, asks=True),
+                        how.value,
+                        *ISSUERS[how],
+                    ]
+                    for how in ISSUERS
+                ],
             ),
             "### Customers who pay by invoice, by their first name",
             _grid(["first name", "wires", "answer"], _customers()),

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from counterfoil.core.errors import Code, Refused
+from counterfoil.exchange import again
 
 
 class ErrorOut(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -112,6 +113,7 @@ def refused(refusal: Refused, payment: int | None = None) -> Failure:
         row.message.format(**refusal.facts),
         field=row.field,
         payment=None if refusal.code is Code.ORDER_NOT_FOUND else payment,
+        headers=again(row.status),
     )
 
 

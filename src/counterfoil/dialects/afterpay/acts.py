@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from counterfoil.core import rules
 from counterfoil.core.errors import Code, Refused
+from counterfoil.core.events import Event
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.money import digits
 from counterfoil.core.order import Kind, Operation, Order, Outcome
@@ -26,9 +27,9 @@ from counterfoil.dialects.afterpay.errors import (
     UPDATE,
     invalid,
 )
-from counterfoil.dialects.afterpay.facts import Act, Edition, Item, Shipping, Summary
+from counterfoil.dialects.afterpay.facts import Act, Edition, Item, Paid, Shipping, Summary
 from counterfoil.dialects.afterpay.numbers import NUMBER, capture_number, void_number
-from counterfoil.dialects.afterpay.render import captures, expires, number_of_act
+from counterfoil.dialects.afterpay.render import EXPIRED, captures, expires, number_of_act, status
 from counterfoil.dialects.afterpay.schema import Asked
 
 UPDATES_MAX: Final = 100
@@ -41,9 +42,10 @@ class Lifetime(NamedTuple):
     now: int
 
     def check(self, order: Order) -> None:
-        """Raise `Failure` where the authorization has lapsed."""
+        """Raise `Failure` where the authorization has lapsed, or its customer never came."""
         at = expires(order, self.merchant)
-        if at is not None and at <= self.now:
+        lapsed = at is not None and at <= self.now
+        if lapsed or status(order, self.merchant, self.now) == EXPIRED:
             raise invalid(NO_ORDER, "The order has expired")
 
 
@@ -208,8 +210,14 @@ class Update(NamedTuple):
         return facts.described(order, replace(known, editions=(*known.editions, edition)))
 
     def _raised(self, order: Order, more: int) -> Order:
-        """The order with room for so much more to be authorized."""
-        live = amounts.live(order)
+        """The order with room for so much more to be authorized.
+
+        Its own total is kept where nothing else says it: what is declined leaves that as it was.
+        """
+        known, live = facts.of_order(order), amounts.live(order)
+        if known.summary is None:
+            summary = Summary(gross=order.amount.minor)
+            order = facts.described(order, replace(known, summary=summary))
         room = max(0, more - rules.position(live)[Bucket.OPEN])
         amount = replace(live.amount, minor=live.amount.minor + room)
         payments = tuple(
@@ -241,6 +249,36 @@ class Tracking(NamedTuple):
                 )
                 return Plan(order=tracked(order, (again,)))
         raise invalid(NO_CAPTURE, "The capture has no such tracking", "shippingNumber")
+
+
+class Receipt(NamedTuple):
+    """Money that the customer pays for a capture: all that is open where `minor` is None.
+
+    It goes to whoever bears the risk of the invoice, so nothing of the merchant's moves.
+    """
+
+    capture: str
+    minor: int | None
+    instant: int
+    mark: str
+
+    def plan(self, _: list[int], order: Order) -> Plan:
+        """The order with it, and the merchant told."""
+        charge, known = find_capture(order, self.capture), facts.of_order(order)
+        left = still_open(order, charge)
+        minor = left if self.minor is None else self.minor
+        if not 0 < minor <= left:
+            raise invalid(RANGE, "The amount must be above zero, and open", "amount")
+        paid = Paid(capture=charge.id, minor=minor, at=self.instant, key=self.mark)
+        order = facts.described(order, replace(known, paid=(*known.paid, paid)))
+        return Plan(order=order, tells=(Event.INVOICE_PAID, charge.id, self.instant))
+
+
+def still_open(order: Order, charge: Operation) -> int:
+    """What of a capture its customer has neither paid nor got back."""
+    paid = [each.minor for each in facts.of_order(order).paid if each.capture == charge.id]
+    given, _ = amounts.refunded(order).get(charge.id, (0, 0))
+    return max(0, charge.amount.minor - given - sum(paid))
 
 
 def find_capture(order: Order, number: str) -> Operation:

@@ -9,7 +9,7 @@ it, and an update of the order begins V anew. An operation without an answer cou
 """
 
 from collections.abc import Iterable, Mapping
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import Decimal
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
@@ -21,8 +21,8 @@ from counterfoil.core.order import Kind, Operation, Order, Outcome, Payment
 from counterfoil.core.record import remembered
 from counterfoil.dialects.afterpay import facts
 from counterfoil.dialects.afterpay.facts import Item, Summary
+from counterfoil.dialects.afterpay.reading import EXACT
 
-EXACT: Final = Context(prec=60, rounding=ROUND_HALF_UP)
 CENT: Final = Decimal("0.01")
 HALF_CENT: Final = Decimal("0.005")
 
@@ -72,13 +72,8 @@ def left(items: Iterable[Item], *taken: Iterable[Item]) -> tuple[Item, ...]:
         less = min(gone.get(row.product_id, Decimal(0)), row.quantity)
         gone[row.product_id] = gone.get(row.product_id, Decimal(0)) - less
         if row.quantity > less:
-            found.append(resized(row, row.quantity - less))
+            found.append(replace(row, quantity=row.quantity - less))
     return tuple(found)
-
-
-def resized(item: Item, quantity: Decimal) -> Item:
-    """The row with another quantity."""
-    return replace(item, quantity=quantity)
 
 
 class Sums(NamedTuple):
@@ -140,8 +135,8 @@ def edition(order: Order, at: int = FOREVER) -> tuple[int, Summary | None]:
 
 
 def available(order: Order) -> int:
-    """Minor units that a capture or void can take now: what is under way is held."""
-    return sum(rules.position(payment)[rules.Bucket.AUTHORIZED] for payment in order.payments)
+    """Minor units that one capture can take now: those of one payment, and not under way."""
+    return rules.position(live(order))[rules.Bucket.AUTHORIZED] if order.payments else 0
 
 
 def balances(order: Order) -> dict[int, int]:

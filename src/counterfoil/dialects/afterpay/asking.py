@@ -1,10 +1,22 @@
 """Bodies to plans: what a call on an order asks for, read with all its faults."""
 
+from counterfoil.core import rules
+from counterfoil.core.money import digits
 from counterfoil.core.order import Order, instant_of
-from counterfoil.dialects.afterpay import acts, numbers, schema
-from counterfoil.dialects.afterpay.acts import Capture, Lifetime, Refund, Tracking, Update, Void
+from counterfoil.dialects.afterpay import acts, amounts, numbers, schema
+from counterfoil.dialects.afterpay.acts import (
+    Capture,
+    Lifetime,
+    Receipt,
+    Refund,
+    Tracking,
+    Update,
+    Void,
+)
 from counterfoil.dialects.afterpay.call import ACT_AT, Call
+from counterfoil.dialects.afterpay.errors import UNKNOWN, invalid
 from counterfoil.dialects.afterpay.facts import Act
+from counterfoil.dialects.afterpay.login import of_test_bank
 from counterfoil.dialects.afterpay.reading import Reader
 from counterfoil.dialects.afterpay.schema import Asked
 
@@ -87,6 +99,19 @@ def tracking(call: Call, order: Order, mark: str, number: str | None = None) -> 
     capture = call.parts[ACT_AT]
     acts.find_capture(order, capture)
     return Tracking(life(call), given, capture, mark, number)
+
+
+def receipt(call: Call, order: Order, mark: str) -> Receipt:
+    """What a customer of the test bank pays; raises `Failure`, for others pay elsewhere."""
+    reader = Reader(call.given)
+    amount, capture = reader.number("amount"), call.parts[ACT_AT]
+    reader.finish()
+    payment, _ = rules.find(order, acts.find_capture(order, capture).id)
+    if payment.method is None or not of_test_bank(call.merchant, payment):
+        raise invalid(UNKNOWN, "Only invoices of the test bank are paid here")
+    minor = None if amount is None else amounts.minor(amount, digits(order.amount.currency))
+    instant = instant_of(call.gateway.orders.engine.ids.next())
+    return Receipt(capture, minor, instant, mark)
 
 
 def tracked(reader: Reader) -> dict[str, str]:

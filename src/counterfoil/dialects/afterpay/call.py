@@ -10,7 +10,7 @@ import msgspec
 from counterfoil import dialects
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
-from counterfoil.core.order import Order
+from counterfoil.core.order import Kind, Order
 from counterfoil.core.ports import ID_MAX, OrderQuery
 from counterfoil.core.rules import Plan
 from counterfoil.dialects.afterpay import numbers
@@ -24,6 +24,7 @@ from counterfoil.exchange import CutShortError, Exchange, TooLargeError
 
 KEY: Final = "X-Idempotency-Key"
 KEY_FORM: Final = re.compile(r"[A-Za-z0-9_-]{1,50}", re.ASCII)
+KEYED: Final = "afterpay "
 TYPES: Final = ("application/json", "text/json")
 DIGITS_MAX: Final = 19
 SCOPE_BYTES: Final = 12
@@ -34,7 +35,7 @@ Planner = Callable[[list[int], Order], Plan]
 class Call:
     """One request of a known merchant."""
 
-    __slots__ = ("exchange", "gateway", "given", "merchant", "numbers", "parts")
+    __slots__ = ("attempt", "exchange", "gateway", "given", "merchant", "numbers", "parts")
 
     def __init__(
         self, exchange: Exchange, gateway: Gateway, merchant: Merchant, *, counter: Numbers
@@ -45,6 +46,7 @@ class Call:
         self.numbers = counter
         self.parts = exchange.parts
         self.given: Given = {}
+        self.attempt = 1  # under its key
 
     async def read(self) -> Reader:
         """The reader of the body."""
@@ -61,9 +63,24 @@ class Call:
         return Reader(self.given)
 
     async def earlier(self) -> Done | None:
-        """What the same request gave before, if it has a key that was used for it."""
-        once = self.once()
+        """What the same request gave before, if it has a key that was used for it.
+
+        What came to nothing was not answered with 200, and may be tried again under its key.
+        """
+        while (once := self.once()) is not None and await self._in_vain(once.key):
+            self.attempt += 1
         return None if once is None else await self.gateway.orders.replay(self.merchant, once)
+
+    async def _in_vain(self, key: str) -> bool:
+        """Whether nothing came of what this wire's own key was used for."""
+        use = await self.gateway.store.key_use(self.merchant.id, key)
+        if use is None or not key.startswith(KEYED):
+            return False
+        order = await self.gateway.store.load(self.merchant.id, use.order)
+        mine = [each for each in order.operations if each.key == key]
+        return bool(mine) and all(
+            each.decline is not None and each.kind is not Kind.AUTHORIZE for each in mine
+        )
 
     def once(self) -> Once | None:
         """The idempotency key, if the caller gave one.
@@ -84,12 +101,14 @@ class Call:
         place = [*self.parts[:ORDER_AT], *(part.casefold() for part in self.parts[ORDER_AT:])]
         scope = orders.fingerprint(f"{self.exchange.method} {'/'.join(place)}")[:SCOPE_BYTES]
         asked = msgspec.json.encode(self.given, enc_hook=str, order="deterministic").decode()
-        return Once(key=f"afterpay {scope.hex()} {key}", fingerprint=orders.fingerprint(asked))
+        again = f" {self.attempt}" if self.attempt > 1 else ""
+        named = f"{KEYED}{scope.hex()} {key}{again}"
+        return Once(key=named, fingerprint=orders.fingerprint(asked))
 
     def mark(self) -> str:
         """What finds again that this request made: its key, or a mark of its own."""
         once = self.once()
-        return once.key if once else f"afterpay {self.gateway.orders.engine.ids.next()}"
+        return once.key if once else f"{KEYED}{self.gateway.orders.engine.ids.next()}"
 
     def reader(self) -> Reader | None:
         """The reader of the body; None where it asks for nothing."""

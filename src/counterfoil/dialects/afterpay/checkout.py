@@ -118,10 +118,13 @@ async def keep(call: Call, whole: OrderFacts, amount: Money, *, told: bool) -> i
     return (await orders.once(call.merchant, once, act)).order.id
 
 
-def described(reader: Reader, name: str) -> dict[str, object] | None:
-    """A customer of that name in a request, or None."""
+def described(reader: Reader, name: str, *, whole: bool = False) -> dict[str, object] | None:
+    """A customer of that name in a request, or None; `whole`: with all that its country demands."""
     inner = reader.inner(name)
-    return None if inner is None else schema.customer(inner)
+    found = None if inner is None else schema.customer(inner)
+    if whole and inner is not None and found is not None:
+        schema.demand(inner, found)
+    return found
 
 
 async def authorize(call: Call) -> Done:
@@ -157,7 +160,8 @@ async def asked_for(call: Call, reader: Reader) -> tuple[str, Summary, str, Orde
     """The order's number, what it is for, its currency and the rest; perhaps from a checkout."""
     named = reader.text("checkoutId")
     if named is None or reader.value("order") is not None:
-        number, asked, kept = read(reader)
+        whole = "afterpay.customer_fields" in call.merchant.settings
+        number, asked, kept = read(reader, whole=whole)
         currency = currency_of(asked, call.merchant)
         return number, asked.summary(currency), currency, kept
     payment = reader.inner("payment")
@@ -178,21 +182,22 @@ async def asked_for(call: Call, reader: Reader) -> tuple[str, Summary, str, Orde
     return known.number, known.summary, order.amount.currency, kept
 
 
-def read(reader: Reader) -> tuple[str, Asked, OrderFacts]:
+def read(reader: Reader, *, whole: bool) -> tuple[str, Asked, OrderFacts]:
     """The order's number, what it is for and who buys it; raises `Failure` with all faults."""
     payment, order = reader.inner("payment"), reader.inner("order")
     for name in ("payment", "customer", "order"):
         reader.required(name)
     paid = {} if payment is None else schema.payment(payment)
-    known = {name: described(reader, name) for name in ("customer", "deliveryCustomer")}
+    customer = described(reader, "customer", whole=whole)
+    delivery = described(reader, "deliveryCustomer")
     number, asked = None, Asked(path="order.")
     if order is not None:
         number, asked = schema.order_number(order), schema.summary(order)
         if not asked.items:
             order.required("items")
     kept = OrderFacts(
-        customer=known["customer"] or {},
-        delivery=known["deliveryCustomer"],
+        customer=customer or {},
+        delivery=delivery,
         payment=paid,
         references=schema.references(reader),
     )

@@ -14,12 +14,14 @@ from counterfoil.core.declines import REASONS, Decline, Nature
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.order import Kind, Operation
 from counterfoil.core.rules import Standing
+from counterfoil.exchange import again
 
 UNAVAILABLE: Final = "Unavailable"
 REENTER: Final = "AskConsumerToReEnterData"
 CUSTOMERS: Final = ("customer", "deliveryCustomer")
 BAD: Final = 400
 
+UNKNOWN: Final = "400.000"
 MALFORMED, REQUIRED, RANGE, FORMAT, LONG = (
     "400.001", "400.002", "400.003", "400.004", "400.005"
 )  # fmt: skip
@@ -132,7 +134,7 @@ ERRORS: Final[Mapping[Code, WireError]] = {
     Code.SESSION_EXPIRED: WireError(BAD, NO_ORDER, "The order has expired"),
     Code.TOO_MANY_OPERATIONS: WireError(BAD, RANGE, "The order has too many operations"),
     Code.BUSY: WireError(500, "", "Too many requests for one order at once"),
-    Code.STORE_UNAVAILABLE: WireError(500, "", "Try again later"),
+    Code.STORE_UNAVAILABLE: WireError(503, "", "Try again later"),
 }
 # What the answer to an operation is called when it is no; a void shares refusals with a capture.
 DECLINED: Final[Mapping[Kind, str]] = {
@@ -157,7 +159,7 @@ def refused(refusal: Refused, words: Mapping[Standing, str], *, void: bool) -> F
         facts["standing"] = words[Standing(facts["standing"])]
     text = row.message.format(**facts)
     if row.status != BAD:
-        return Failure(row.status, text)
+        return Failure(row.status, text, again(row.status))
     code = VOID if void and refusal.code is Code.EXCEEDS_AUTHORIZED else row.code
     return invalid(code, text, row.field)
 

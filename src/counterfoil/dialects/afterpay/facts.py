@@ -59,6 +59,15 @@ class Shipping(Kept):
     key: str | None = None
 
 
+class Paid(Kept):
+    """What its customer paid of a capture (by its operation); `at` and `key` as for tracking."""
+
+    capture: int
+    minor: int
+    at: int
+    key: str
+
+
 class Edition(Kept):
     """The order as it is from an instant on, where an update moved no money."""
 
@@ -81,6 +90,7 @@ class OrderFacts(Kept):
     references: dict[str, str] = msgspec.field(default_factory=dict)
     editions: tuple[Edition, ...] = ()
     shipping: tuple[Shipping, ...] = ()
+    paid: tuple[Paid, ...] = ()
 
 
 class Act(Kept):

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from counterfoil.core.change import rejected
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
-from counterfoil.core.order import Kind, Order, Outcome, Secure3d
+from counterfoil.core.order import Kind, Order, Outcome, Payment, Secure3d
 from counterfoil.core.rules import Command, Plan
 from counterfoil.dialects.afterpay.render import LIFE_US, awaited, number_of
 from counterfoil.engine.gateway import Gateway
@@ -63,11 +63,16 @@ FORM: Final = """<form method="post">
 
 def url(call: "Call", order: Order) -> str | None:
     """The page of an order that waits; None where its risk is not the test bank's."""
-    if call.merchant.terminal(order.payments[-1].terminal).connector != BANK:
+    if not of_test_bank(call.merchant, order.payments[-1]):
         return None
     base = call.gateway.base or call.exchange.base
     place = f"{order.merchant}.{order.id}"
     return f"{base}{PATH}{place}.{token(call.gateway, place)}?{BACK}"
+
+
+def of_test_bank(merchant: Merchant, payment: Payment) -> bool:
+    """Whether the test bank plays the other side."""
+    return merchant.terminal(payment.terminal).connector == BANK
 
 
 def token(gateway: Gateway, place: str) -> str:

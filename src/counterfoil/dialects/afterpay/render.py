@@ -180,7 +180,7 @@ def order_view(order: Order, merchant: Merchant, now: int) -> View:
     known = facts.of_order(order)
     view = {
         "orderDetails": details(order, merchant, now),
-        "captures": [capture(order, each) for each in captures(order)],
+        "captures": [view for _, view in capture_views(order)],
         "refunds": [view for _, view in refunds(order)],
         "cancellations": [view for _, view in cancellations(order)],
         "payment": known.payment or None,
@@ -219,6 +219,11 @@ def details(order: Order, merchant: Merchant, now: int) -> View:
 def captures(order: Order) -> list[Operation]:
     """The captures so far, oldest first."""
     return [each for each in amounts.approved(order) if each.kind is Kind.CHARGE]
+
+
+def capture_views(order: Order) -> list[tuple[str, View]]:
+    """The same, each with its number."""
+    return [(number_of_act(each), capture(order, each)) for each in captures(order)]
 
 
 def number_of_act(operation: Operation) -> str:

@@ -7,11 +7,12 @@ from typing import Final
 import structlog
 
 from counterfoil.core.errors import Refused
-from counterfoil.core.order import Operation, Outcome
-from counterfoil.dialects.afterpay import acts, asking, checkout, facts, login, render
+from counterfoil.core.order import Operation, Order, Outcome
+from counterfoil.dialects.afterpay import asking, checkout, facts, login, render
 from counterfoil.dialects.afterpay.auth import caller
 from counterfoil.dialects.afterpay.call import ACT_AT, SHIPPING_AT, Call
 from counterfoil.dialects.afterpay.errors import (
+    NO_CAPTURE,
     NO_REFUND,
     NO_VOID,
     Failure,
@@ -26,6 +27,7 @@ from counterfoil.exchange import Exchange, NoRouteError, Reply, Routes
 from counterfoil.exchange import Handler as Serve
 
 Handler = Callable[[Call], Awaitable[Reply]]
+Views = Callable[[Order], Sequence[tuple[str, render.View]]]
 CONTENT_TYPE: Final = "application/json; charset=utf-8"
 VERSION: Final = "3.0.0.0"
 VOIDS: Final = "voids"
@@ -83,20 +85,6 @@ async def capture(call: Call) -> Reply:
     return answer(render.capture_answer(made.order, operation))
 
 
-async def list_captures(call: Call) -> Reply:
-    """GET /orders/{order}/captures."""
-    order = await call.order()
-    found = render.captures(order)
-    return answer({"captures": [render.capture(order, each) for each in found]})
-
-
-async def one_capture(call: Call) -> Reply:
-    """GET /orders/{order}/captures/{capture}."""
-    order = await call.order()
-    found = acts.find_capture(order, call.parts[ACT_AT])
-    return answer({"captures": [render.capture(order, found)]})
-
-
 async def refund(call: Call) -> Reply:
     """POST /orders/{order}/refunds."""
     await call.read()
@@ -108,18 +96,6 @@ async def refund(call: Call) -> Reply:
     return answer(render.refund_answer(made.order, approved(made)))
 
 
-async def list_refunds(call: Call) -> Reply:
-    """GET /orders/{order}/refunds."""
-    found = render.refunds(await call.order())
-    return answer({"refunds": [view for _, view in found]})
-
-
-async def one_refund(call: Call) -> Reply:
-    """GET /orders/{order}/refunds/{refund}."""
-    found = render.refunds(await call.order())
-    return answer({"refunds": [only(found, call, NO_REFUND, "refund")]})
-
-
 async def void(call: Call) -> Reply:
     """POST /orders/{order}/voids."""
     await call.read()
@@ -128,18 +104,6 @@ async def void(call: Call) -> Reply:
         order = await call.order()
         made = await call.carry_on(order, asking.void(call, order).plan)
     return answer(render.void_answer(made.order, approved(made)))
-
-
-async def list_voids(call: Call) -> Reply:
-    """GET /orders/{order}/voids."""
-    found = render.cancellations(await call.order())
-    return answer({"cancellations": [view for _, view in found]})
-
-
-async def one_void(call: Call) -> Reply:
-    """GET /orders/{order}/voids/{void}."""
-    found = render.cancellations(await call.order())
-    return answer({"cancellations": [only(found, call, NO_VOID, "void")]})
 
 
 async def track(call: Call) -> Reply:
@@ -163,23 +127,48 @@ async def track_again(call: Call) -> Reply:
     return answer({})
 
 
+async def pay(call: Call) -> Reply:
+    """POST /orders/{order}/captures/{capture}/payments: ours, the test bank's customer pays."""
+    await call.read()
+    made, mark = await call.earlier(), call.mark()
+    if made is None:
+        order = await call.order()
+        made = await call.carry_on(order, asking.receipt(call, order, mark).plan, 0)
+    (paid,) = (each for each in facts.of_order(made.order).paid if each.key == mark)
+    shown = {
+        "captureNumber": call.parts[ACT_AT],
+        "paidAmount": render.money(made.order, paid.minor),
+    }
+    return answer(shown)
+
+
 def approved(made: Done) -> Sequence[Operation]:
-    """What was done of what was asked; raises `Failure` where that is nothing."""
+    """What was done of what was asked; raises `Failure` where that is nothing, or not yet known."""
     found = [each for each in made.operations if each.outcome is Outcome.APPROVED]
-    if not found:
-        raise declined(made.operations[-1])
+    waits = [each for each in made.operations if each.outcome is Outcome.PENDING]
+    if waits or not found:
+        raise declined((waits or made.operations)[-1])
     return found
 
 
-def only(found: Sequence[tuple[str, render.View]], call: Call, code: str, what: str) -> render.View:
-    """The one whose number is in the path; raises `Failure`."""
-    for number, view in found:
-        if number == call.parts[ACT_AT]:
-            return view
-    raise invalid(code, f"The order has no such {what}")
+def listing(name: str, views: Views, code: str) -> Handler:
+    """GET of what an order has of a kind: all, or the one whose number is in the path."""
+
+    async def read(call: Call) -> Reply:
+        found = views(await call.order())
+        if len(call.parts) > ACT_AT:
+            found = [each for each in found if each[0] == call.parts[ACT_AT]]
+            if not found:
+                raise invalid(code, f"The order has no such {name.removesuffix('s')}")
+        return answer({name: [view for _, view in found]})
+
+    return read
 
 
 # fmt: off
+CAPTURES: Final = listing("captures", render.capture_views, NO_CAPTURE)
+REFUNDS: Final = listing("refunds", render.refunds, NO_REFUND)
+CANCELLATIONS: Final = listing("cancellations", render.cancellations, NO_VOID)
 ORDER: Final = "/api/v3/orders/{order}"
 ROUTES: Final[Routes[Handler]] = Routes((
     ("GET HEAD", "/api/v3/version",                                        version),
@@ -189,17 +178,18 @@ ROUTES: Final[Routes[Handler]] = Routes((
     ("GET HEAD", "/api/v3/orders/{order}",                                 show),
     ("POST",     "/api/v3/orders/{order}/updateOrder",                     update),
     ("POST",     "/api/v3/orders/{order}/captures",                        capture),
-    ("GET HEAD", "/api/v3/orders/{order}/captures",                        list_captures),
-    ("GET HEAD", "/api/v3/orders/{order}/captures/{capture}",              one_capture),
+    ("GET HEAD", "/api/v3/orders/{order}/captures",                        CAPTURES),
+    ("GET HEAD", "/api/v3/orders/{order}/captures/{capture}",              CAPTURES),
     ("POST",     "/api/v3/orders/{order}/captures/{capture}/shipping-details", track),
     ("PATCH",    "/api/v3/orders/{order}/captures/{capture}/shipping-details/{shipping}",
                  track_again),
+    ("POST",     "/api/v3/orders/{order}/captures/{capture}/payments",     pay),
     ("POST",     "/api/v3/orders/{order}/refunds",                         refund),
-    ("GET HEAD", "/api/v3/orders/{order}/refunds",                         list_refunds),
-    ("GET HEAD", "/api/v3/orders/{order}/refunds/{refund}",                one_refund),
+    ("GET HEAD", "/api/v3/orders/{order}/refunds",                         REFUNDS),
+    ("GET HEAD", "/api/v3/orders/{order}/refunds/{refund}",                REFUNDS),
     ("POST",     "/api/v3/orders/{order}/voids",                           void),
-    ("GET HEAD", "/api/v3/orders/{order}/voids",                           list_voids),
-    ("GET HEAD", "/api/v3/orders/{order}/voids/{void}",                    one_void),
+    ("GET HEAD", "/api/v3/orders/{order}/voids",                           CANCELLATIONS),
+    ("GET HEAD", "/api/v3/orders/{order}/voids/{void}",                    CANCELLATIONS),
 ))
 # fmt: on
 

@@ -10,12 +10,12 @@ from counterfoil.core.order import Client
 from counterfoil.dialects.afterpay.amounts import agree, minor, total, total_net
 from counterfoil.dialects.afterpay.errors import FORMAT, GROSS, METHOD, NET, RANGE, invalid
 from counterfoil.dialects.afterpay.facts import Item, Summary
-from counterfoil.dialects.afterpay.reading import Reader
+from counterfoil.dialects.afterpay.reading import TEXT_MAX, Reader
 
 # fmt: off
 COUNTRIES: Final = ("NO", "SE", "FI", "DK", "DE", "AT", "CH", "NL", "BE")
 CURRENCIES: Final = ("EUR", "NOK", "SEK", "DKK", "CHF")
-LANGUAGES: Final = ("NO", "SV", "FI", "DA", "EN", "DE", "NL", "FR")
+LANGUAGES: Final = ("NO", "SV", "SE", "FI", "DA", "DK", "EN", "DE", "NL", "FR")
 TYPES: Final = ("Invoice", "Account", "Installment", "Consolidatedinvoice", "PayinX")
 REFUND_TYPES: Final = ("Refund", "Return")
 SHIPPING_TYPES: Final = ("Shipment", "Return")
@@ -29,7 +29,7 @@ ITEM_WORDS: Final = {"vatCategory": VAT, "type": ITEM_TYPES, "refundType": REFUN
 ITEM_TEXTS: Final = {
     "unitCode": 50, "imageUrl": 2048, "productUrl": 2048, "googleProductCategory": 255,
     "merchantProductType": 255, "marketPlaceSellerId": 32, "additionalInformation": 4096,
-    "parentTransactionReference": 128, "serviceStart": 50, "serviceEnd": 50,
+    "parentTransactionReference": 128, "specification": 4096, "serviceStart": 50, "serviceEnd": 50,
 }
 REFERENCES: Final = {
     "transactionReference": 100, "parentTransactionReference": 128, "yourReference": 20,
@@ -42,6 +42,16 @@ CUSTOMER_WORDS: Final = {
     "customerCategory": ("Company", "Person"), "salutation": ("Mr", "Mrs", "Miss"),
     "conversationLanguage": LANGUAGES, "distributionType": ("Paper", "Email", "Sms"),
 }
+# Where the real service demands them. Source: the vendor's page on checkout customers.
+DEMANDED: Final[Mapping[str, tuple[str, ...]]] = {
+    "customerCategory": COUNTRIES,
+    "birthDate": ("NL", "DK", "BE", "AT", "CH"),
+    "email": ("DE", "AT", "CH", "BE", "NL", "SE", "FI"),
+    "identificationNumber": ("FI", "SE", "NO", "DK"),
+    "riskData": ("NL", "BE"),
+    "salutation": ("NL", "BE"),
+}
+OF_PERSONS: Final = ("birthDate", "salutation")
 ADDRESS_TEXTS: Final = {
     "street": 100, "streetNumber": 10, "streetNumberAdditional": 10, "postalCode": 10,
     "postalPlace": 100, "careOf": 50,
@@ -50,6 +60,8 @@ ADDRESS_TEXTS: Final = {
 ORDER_NUMBER: Final = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 OWN_NUMBER: Final = re.compile(r"[A-Za-z0-9._/#-]+", re.ASCII)
 NUMBER_MAX: Final = 50
+IP_MAX: Final = 39
+RISKS_MAX: Final = 50
 
 
 class Asked(NamedTuple):
@@ -115,6 +127,7 @@ def item(reader: Reader) -> Item | None:
         reader.required(name) for name in ("productId", "description", "quantity", "grossUnitPrice")
     ]
     quantity, price = reader.number("quantity"), reader.number("grossUnitPrice")
+    net = reader.number("netUnitPrice")
     if quantity is not None and quantity <= 0:
         reader.fault(RANGE, "quantity", "must be above zero")
     product, description = reader.text("productId", 100), reader.text("description", cut=True)
@@ -130,25 +143,50 @@ def item(reader: Reader) -> Item | None:
         description=description,
         quantity=quantity,
         gross_unit_price=price,
-        net_unit_price=reader.number("netUnitPrice"),
+        net_unit_price=net,
         figures={name: number for name, number in figures.items() if number is not None},
         words={name: word for name, word in words.items() if word is not None},
     )
 
 
 def customer(reader: Reader) -> dict[str, object]:
-    """A customer as described. Risk data is read by nobody here, so it is not kept."""
+    """A customer as described."""
     found: dict[str, object] = dict(reader.texts(CUSTOMER_TEXTS))
     words = {name: reader.choice(name, known) for name, known in CUSTOMER_WORDS.items()}
     found |= {name: word for name, word in words.items() if word is not None}
     birth = reader.day("birthDate")
     if birth is not None:
         found["birthDate"] = f"{birth}T00:00:00Z"
+    risk = reader.inner("riskData")
+    if risk is not None:
+        found["riskData"] = risk_data(risk)
     where = reader.inner("address")
     if where is not None:
         address = where.texts(ADDRESS_TEXTS)
         country = where.choice("countryCode", COUNTRIES)
         found["address"] = address | ({"countryCode": country} if country else {})
+    return found
+
+
+def demand(reader: Reader, described: Mapping[str, object]) -> None:
+    """Note what a customer lacks that the real service demands in its country."""
+    address = described.get("address")
+    country = address.get("countryCode") if isinstance(address, dict) else None
+    company = described.get("customerCategory") == "Company"
+    for name, countries in DEMANDED.items():
+        if country in countries and not (company and name in OF_PERSONS):
+            reader.required(name)
+
+
+def risk_data(reader: Reader) -> dict[str, object]:
+    """What is known of a customer's risk: texts, whole numbers and flags, whatever they are."""
+    reader.text("ipAddress", IP_MAX)
+    found: dict[str, object] = {}
+    for name, value in [*reader.given.items()][:RISKS_MAX]:
+        if isinstance(value, str):
+            found[name] = str(value)[:TEXT_MAX]
+        elif isinstance(value, int):
+            found[name] = value
     return found
 
 

@@ -19,7 +19,7 @@ class Notification:
     """The wire's form of a callback. Of an order that is new nobody is told."""
 
     schedule = Schedule(pauses_s=tuple(each * MINUTE_S for each in (1, 5, 15, 60, 360)))
-    events = frozenset(Event) - {Event.ORDER_CREATED}
+    events = frozenset(Event) - {Event.ORDER_CREATED, Event.INVOICE_PAID}
 
     def callback(self, told: Told) -> Callback:
         """`{"orders": [order]}`, signed with the newest password in force."""

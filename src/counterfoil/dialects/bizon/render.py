@@ -182,12 +182,6 @@ class OrdersOut(msgspec.Struct):
     orders: list[OrderOut]
 
 
-class OperationsOut(msgspec.Struct):
-    """The envelope of operations."""
-
-    operations: list[OperationOut]
-
-
 encode: Final = msgspec.json.Encoder().encode
 NO_CLIENT: Final = Client()
 NO_LOCATION: Final = Location()

@@ -2,16 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 import structlog
 
 from counterfoil.core.declines import REASONS, Nature
 from counterfoil.core.errors import Code, Refused
-from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Kind, Order, Outcome
-from counterfoil.core.ports import Listed
 from counterfoil.core.rates import Rate, shown
 from counterfoil.core.rules import Command, Standing
 from counterfoil.dialects.bizon import queries, schema, secure, threeds, tokens
@@ -19,17 +17,15 @@ from counterfoil.dialects.bizon.auth import caller
 from counterfoil.dialects.bizon.call import NOT_FOUND, Call, order_id
 from counterfoil.dialects.bizon.create import opened
 from counterfoil.dialects.bizon.errors import ERRORS, Failure, refused
+from counterfoil.dialects.bizon.lists import list_operations, list_orders
 from counterfoil.dialects.bizon.render import (
     BASE,
     FULL,
     NUMBERED,
     STATUS,
-    OperationOut,
-    OperationsOut,
     OrdersOut,
     encode,
     message,
-    render_operation,
     render_order,
     stamp,
 )
@@ -53,7 +49,6 @@ CREDITABLE: Final = frozenset({Standing.CHARGED, Standing.REFUNDED})
 REBILLABLE: Final = frozenset(Standing) - {Standing.NEW, Standing.WAITING}
 
 
-Row = TypeVar("Row")
 Handler = Callable[[Call], Awaitable[Reply]]
 
 
@@ -67,35 +62,6 @@ async def show(call: Call) -> Reply:
     """GET /orders/:id."""
     order = await Pages(call.gateway.orders).seen(call.merchant.id, call.order())
     return orders([order], call, call.blocks())
-
-
-async def list_orders(call: Call) -> Reply:
-    """GET /orders/."""
-    fields = queries.Fields(call.exchange.query, call.merchant)
-    query = queries.order_query(fields, call.merchant)
-    found = [] if query is None else list(await call.gateway.store.orders(query))
-    page, header = paged(call, fields.page(), found, lambda order: order.id)
-    return orders(page, call, call.blocks(), headers=header)
-
-
-async def list_operations(call: Call) -> Reply:
-    """GET /operations/."""
-    fields = queries.Fields(call.exchange.query, call.merchant)
-    query = queries.operation_query(fields, call.merchant)
-    found = [] if query is None else list(await call.gateway.store.operations(query))
-    page, header = paged(call, fields.page(), found, lambda listed: listed.operation.id)
-    wanted = {part.strip() for part in call.exchange.query.get("expand", "").split(",")}
-    return answer(OperationsOut([_listed(each, call.merchant, wanted) for each in page]), header)
-
-
-def _listed(listed: Listed, merchant: Merchant, wanted: set[str]) -> OperationOut:
-    return render_operation(
-        listed.operation,
-        merchant,
-        cashflow="cashflow" in wanted,
-        order=listed.order,
-        extra="extra" in wanted,
-    )
 
 
 async def exchange_rates(call: Call) -> Reply:
@@ -306,17 +272,6 @@ def orders(
     merchant = call.merchant
     rendered = [render_order(order, merchant, blocks, expiration=expiration) for order in found]
     return answer(OrdersOut(rendered), headers)
-
-
-def paged(
-    call: Call, page: queries.Page, found: list[Row], key: Callable[[Row], int]
-) -> tuple[list[Row], dict[str, str]]:
-    """The rows of a page without the one that shows there are more, and the Link header."""
-    more = len(found) > page.size
-    rows = found[: page.size] if page.after is None else found[-page.size :]
-    base = (call.gateway.base or call.exchange.base) + call.exchange.path
-    link = queries.links(base, call.exchange.query, page, [key(row) for row in rows], more=more)
-    return rows, {"Link": link} if link else {}
 
 
 def answer(body: object, headers: Mapping[str, str] | None = None) -> Reply:

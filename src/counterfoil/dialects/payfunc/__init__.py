@@ -5,14 +5,16 @@ Source: the vendor's order pages of 2019 and 2021; our decisions where they are 
 """
 
 from counterfoil.dialects import Dialect
+from counterfoil.dialects.payfunc.cleaning import chores
 from counterfoil.dialects.payfunc.issuing import keys
 from counterfoil.dialects.payfunc.notify import OrderToken
 from counterfoil.dialects.payfunc.routes import AUDIENCE, serve
 
 dialect = Dialect(
     name="payfunc",
-    segments=("order", "retry", "account", "card", "key", ".well-known"),
+    segments=("order", "retry", "account", "customer", "card", "key", ".well-known"),
     serve=serve,
     form=OrderToken(AUDIENCE),
     keys=keys,
+    chores=chores,
 )

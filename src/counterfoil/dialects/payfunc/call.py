@@ -5,9 +5,10 @@ key keeps its answer beside the orders: the same answer is given again.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from hashlib import sha256
 from typing import Final, NamedTuple
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -33,6 +34,7 @@ JWT: Final = "application/jwt; charset=utf-8"
 ANSWERS: Final = "payfunc answer"
 SECOND_US: Final = 1_000_000
 ISSUER: Final = "payfunc"
+FIELDS_MAX: Final = 20
 ABANDONED_US: Final = 120 * SECOND_US  # who began to work it out has died
 
 
@@ -64,15 +66,19 @@ class Answered(Record):
 
 
 class Call:
-    """One request of a known caller; `named` is the last free part of its path."""
+    """One request of a known caller; `named` is the last free part of its path.
 
-    __slots__ = ("_asked", "caller", "desk", "exchange", "named")
+    `renamed`: it calls an account a customer, and its customer a contact.
+    """
+
+    __slots__ = ("_asked", "caller", "desk", "exchange", "named", "renamed")
 
     def __init__(self, exchange: Exchange, desk: Desk, caller: Caller, named: str) -> None:
         self.exchange = exchange
         self.desk = desk
         self.caller = caller
         self.named = named
+        self.renamed = False
         self._asked: object = None
 
     @property
@@ -88,6 +94,15 @@ class Call:
         except (UnreadableError, TooLargeError, CutShortError):
             raise invalid(kind.named, kind.description) from None
         return self._asked
+
+    async def form(self) -> Mapping[str, str]:
+        """The fields of a form; none where it cannot be read as one."""
+        try:
+            body = (await self.exchange.body()).decode()
+            self._asked = fields = dict(parse_qsl(body, max_num_fields=FIELDS_MAX))
+        except (TooLargeError, CutShortError, ValueError):
+            return {}
+        return fields
 
     def once(self, part: str = "") -> Once | None:
         """The caller's idempotency key, or that of a part of the request."""
@@ -164,7 +179,7 @@ class Call:
         working = _text(Answered(fingerprint=once.fingerprint, since=now))
 
         def item(body: str) -> Kept:
-            return Kept(merchant=self.merchant, kind=ANSWERS, id=place, body=body)
+            return Kept(merchant=self.merchant, kind=ANSWERS, id=place, body=body, used=now)
 
         for _ in range(max(1, limits.replay_ms // limits.replay_poll_ms)):
             was = await store.kept(self.merchant, ANSWERS, place)

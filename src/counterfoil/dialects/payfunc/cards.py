@@ -8,11 +8,10 @@ with may be charged again by the merchant's own server.
 
 import secrets
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import msgspec
-from joserfc import jwt
-from joserfc.errors import JoseError
 from msgspec.structs import replace
 
 from counterfoil.core.card import Card, Cvv, Pan, describe, luhn
@@ -21,9 +20,10 @@ from counterfoil.core.order import instant_of
 from counterfoil.core.record import Record
 from counterfoil.dialects.payfunc.errors import CARD_CREATABLE, encode, invalid, unusable
 from counterfoil.dialects.payfunc.identifiers import handle, handled, identifier, number
+from counterfoil.dialects.payfunc.proofs import Proof, proof
 from counterfoil.dialects.payfunc.reading import Reader
 from counterfoil.dialects.payfunc.render import card as shown
-from counterfoil.dialects.payfunc.signing import Signing
+from counterfoil.dialects.payfunc.signing import Claims, Signing
 from counterfoil.engine.gateway import Gateway
 
 KIND: Final = "payfunc card"
@@ -35,7 +35,6 @@ TOKENS_MAX: Final = 10_000
 PAN_DIGITS: Final = range(12, 20)
 CVV_DIGITS: Final = range(3, 5)
 CENTURY: Final = 2000
-PROOF_MAX: Final = 64_000  # characters
 MONTHS: Final = range(1, 13)
 YEARS: Final = range(100)
 UNCHECKED: Final = frozenset({"5555550000004444"})  # published for tests with a wrong check digit
@@ -45,8 +44,8 @@ NOT_A_CARD: Final = "Content must be a createable card."
 class Row(Record):
     """What is kept of a card that was posted. `turn` counts the tokens made of it.
 
-    `wrong`: its check digit is, which an order says. `verified`: how its holder was asked, `proof`
-    what came of that. `waits`: the order that waits for it.
+    `wrong`: its check digit is, which an order says. `brought`: what came of asking its holder;
+    `waits`: the order that waits for that.
     """
 
     card: Card
@@ -54,8 +53,7 @@ class Row(Record):
     turn: int = 0
     wrong: bool = False
     coded: bool = False
-    verified: str | None = None
-    proof: str | None = None
+    brought: Proof | None = None
     waits: int | None = None
 
 
@@ -65,20 +63,24 @@ class NewCard(NamedTuple):
     pan: Pan | None
     expires: tuple[int, int] | None
     cvv: Cvv | None
-    verified: str | None
-    proof: str | None = None
+    proof: Proof | None = None
 
 
 class Found(NamedTuple):
-    """A card that a token stands for. `ticket` is None for one that may be charged again."""
+    """A card that a token stands for. `place` is None for one that may be charged again."""
 
     card: Card
     cvv: Cvv | None = None
-    ticket: str | None = None
+    place: int | None = None
     until: int = 0
     wrong: bool = False
-    proof: str | None = None
+    brought: Proof | None = None
     waits: int | None = None
+
+    @property
+    def ticket(self) -> str | None:
+        """The name of what may be paid with once."""
+        return None if self.place is None else f"{KIND} {handle(self.place)}"
 
 
 def read(given: object, *, whole: bool = True) -> NewCard:
@@ -87,19 +89,14 @@ def read(given: object, *, whole: bool = True) -> NewCard:
     pan = reader.fitting("pan", "Card.Pan", _is_pan, required=whole)
     expires = _expires(reader, required=whole)
     code = reader.fitting("csc", "Card.Csc", _is_code)
-    verification = reader.inner("verification")
-    verified = None if verification is None else verification.text("type", required=True)
-    proof = None
-    if verification is not None and isinstance(verification.given.get("data"), str):
-        proof = verification.text("data", longest=PROOF_MAX)
+    brought = proof(reader)
     if reader.flaws:
         raise invalid(CARD_CREATABLE, NOT_A_CARD)
     return NewCard(
         pan=None if pan is None else Pan(pan),
         expires=expires,
         cvv=None if code is None else Cvv(code),
-        verified=verified,
-        proof=proof,
+        proof=brought,
     )
 
 
@@ -152,7 +149,7 @@ class Cards:
             issued=now,
             wrong=_wrong(new.pan),
             coded=new.cvv is not None,
-            verified=new.verified,
+            brought=new.proof,
         )
         while True:
             place = int.from_bytes(secrets.token_bytes(6))
@@ -175,14 +172,15 @@ class Cards:
             sealed = engine.vault.seal(merchant, known, new.pan)
         elif new.expires is not None:
             card = replace(card, month=new.expires[0], year=CENTURY + new.expires[1])
+        same = card == row.card  # what was brought, and what waits, is about one card
         after = replace(
             row,
             card=card,
             turn=row.turn + 1,
             wrong=wrong,
             coded=row.coded or new.cvv is not None,
-            verified=new.verified or row.verified,
-            proof=new.proof or row.proof,
+            brought=new.proof or (row.brought if same else None),
+            waits=row.waits if same else None,
         )
         item = Kept(merchant=merchant, kind=KIND, id=place, body=_text(after))
         if not await self._gateway.store.keep(item, was, card=sealed):
@@ -204,13 +202,11 @@ class Cards:
             card = None if known is None else _recurring(claims, known)
             if not private or card is None:
                 raise unusable()
-            if await self._gateway.store.card(merchant, card.id) is None:
-                raise unusable()
             return Found(card)
         place, row, _ = await self._row(merchant, token)
         code = self._codes.get((merchant, place), (None, 0))[0]
-        ticket = f"{KIND} {handle(place)}"
-        return Found(row.card, code, ticket, row.issued + LIFE_US, row.wrong, row.proof, row.waits)
+        until = row.issued + LIFE_US
+        return Found(row.card, code, place, until, row.wrong, row.brought, row.waits)
 
     async def use(self, merchant: int, token: str) -> None:
         """Use a token up without an order; raises `Failure` where another was quicker."""
@@ -220,20 +216,68 @@ class Cards:
             raise unusable()
         self._codes.pop((merchant, place), None)
 
-    async def wait(self, merchant: int, token: str, order: int) -> None:
-        """Note the order that waits until the card's holder was asked; raises `Failure`."""
-        place, row, was = await self._row(merchant, token)
-        body = _text(replace(row, waits=order, proof=None))
-        if not await self._gateway.store.keep(
-            Kept(merchant=merchant, kind=KIND, id=place, body=body), was
-        ):
-            raise unusable()
+    async def wait(self, merchant: int, found: Found, order: int | None) -> None:
+        """Note the order that waits until the card's holder was asked; None: none does any more.
 
-    def spent(self, merchant: int, token_card: Found) -> None:
+        Raises `Failure` where another card stands in its place by now.
+        """
+        await self._alter(merchant, found, lambda row: replace(row, waits=order, brought=None))
+
+    async def spend(self, merchant: int, found: Found) -> None:
+        """A card's token was good for an order."""
+        await self._alter(merchant, found, lambda row: replace(row, issued=0))
+        self.spent(merchant, found)
+
+    async def _alter(self, merchant: int, found: Found, change: Callable[[Row], Row]) -> None:
+        assert found.place is not None
+        while True:
+            was = await self._gateway.store.kept(merchant, KIND, found.place)
+            assert was is not None
+            row = msgspec.json.decode(was, type=Row)
+            if row.card != found.card:
+                raise unusable()
+            item = Kept(merchant=merchant, kind=KIND, id=found.place, body=_text(change(row)))
+            if await self._gateway.store.keep(item, was):
+                return
+
+    def spent(self, merchant: int, found: Found) -> None:
         """Forget the check digits of a card that was authorized."""
-        if token_card.ticket is not None:
-            place = handled(token_card.ticket.rpartition(" ")[2])
-            self._codes.pop((merchant, place or 0), None)
+        if found.place is not None:
+            self._codes.pop((merchant, found.place), None)
+
+    async def asked(self, merchant: int, named: str) -> Found:
+        """The card whose holder was asked, by its handle or token; raises `Failure`.
+
+        Its handle is enough to bring what proves itself, and for nothing else.
+        """
+        place = handled(named)
+        if place is None:
+            return await self.found(merchant, named, private=False)
+        text = await self._gateway.store.kept(merchant, KIND, place)
+        row = None if text is None else msgspec.json.decode(text, type=Row)
+        if row is None or not self._alive(row):
+            raise unusable()
+        until = row.issued + LIFE_US
+        return Found(row.card, None, place, until, row.wrong, row.brought, row.waits)
+
+    async def verified(self, merchant: int, found: Found, brought: Proof) -> str:
+        """The token that takes the place of the one before, now that its holder was asked.
+
+        The same again for the same; raises `Failure`.
+        """
+        kept = Row(card=found.card, issued=0)
+
+        def bring(row: Row) -> Row:
+            nonlocal kept
+            if row.waits != found.waits or not self._alive(row):
+                raise unusable()
+            again = row.brought == brought
+            kept = row if again else replace(row, turn=row.turn + 1, brought=brought)
+            return kept
+
+        await self._alter(merchant, found, bring)
+        assert found.place is not None
+        return await self._token(found.place, kept)
 
     async def recurring(self, card: Card) -> str:
         """The token by which a card may be charged again; the same each time."""
@@ -259,19 +303,17 @@ class Cards:
         if place is None or text is None:
             raise unusable()
         row = msgspec.json.decode(text, type=Row)
-        now = self._gateway.clock.now()
-        if claims.get("turn", 0) != row.turn or not row.issued <= now <= row.issued + LIFE_US:
+        if claims.get("turn", 0) != row.turn or not self._alive(row):
             raise unusable()
         return place, row, text
 
-    async def _claims(self, token: str) -> dict[str, object]:
+    def _alive(self, row: Row) -> bool:
+        return row.issued <= self._gateway.clock.now() <= row.issued + LIFE_US
+
+    async def _claims(self, token: str) -> Claims:
         """What a token says that we signed."""
-        key = (await self._signing.key()).public
-        try:
-            claims: dict[str, object] = jwt.decode(token, key, algorithms=["RS256"]).claims
-        except (JoseError, ValueError):
-            raise unusable() from None
-        if claims.get("iss") != "cardfunc":
+        claims = await self._signing.claims(token)
+        if claims is None or claims.get("iss") != "cardfunc":
             raise unusable()
         return claims
 
@@ -284,7 +326,7 @@ class Cards:
             "type": SINGLE,
             "card": handle(place),
             **({"turn": row.turn} if row.turn else {}),
-            **({"verification": {"type": row.verified}} if row.verified else {}),
+            **({"verification": {"type": row.brought.kind}} if row.brought else {}),
         }
         return await self._signing.token(encode(claims))
 
@@ -312,7 +354,7 @@ def recurring_claims(card: Card, audience: str) -> dict[str, object]:
     }
 
 
-def _recurring(claims: dict[str, object], known: int) -> Card | None:
+def _recurring(claims: Claims, known: int) -> Card | None:
     """The card as its own token describes it."""
     brand, first, last = claims.get("scheme"), claims.get("iin"), claims.get("last4")
     match claims.get("expires"):

@@ -7,6 +7,8 @@ once the later one decides on what the earlier has left.
 from collections.abc import Sequence
 from functools import partial
 
+from msgspec.structs import replace
+
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.order import Kind, Operation, Order, Outcome
 from counterfoil.core.rules import Command
@@ -15,6 +17,7 @@ from counterfoil.dialects.payfunc.errors import (
     Failure,
     Members,
     declined,
+    encode,
     invalid,
     not_found,
     refused,
@@ -31,18 +34,16 @@ async def apply(call: Call, order: int, event: Event, once: Once | None) -> Memb
     """The event with its date, once it has happened; raises `Failure` or `Refused`."""
     merchant, gateway = call.caller.merchant, call.desk.gateway
     known = await gateway.store.load(merchant.id, order)
+    choose = partial(command, event, once)
     if event.kind is Kind.REVERSE and known.retries is not None and not paid(known):
 
         async def give_up() -> Done:
-            if event.items or event.amount is not None:
-                raise invalid(AN_EVENT.named, "What is pending can be cancelled whole only.")
-            return await call.desk.accounts.close(merchant, order, once)
+            return await call.desk.accounts.waive(merchant, order, choose, once)
 
         done = await gateway.orders.once(merchant, once, give_up)
-        return {**event.given, "date": stamp(done.order.closed_at or done.order.updated)}
+        return {**event.given, "date": stamp(done.order.updated)}
 
     async def act() -> Done:
-        choose = partial(command, event, once)
         return await gateway.orders.engine.perform(merchant, order, choose, once)
 
     try:
@@ -54,21 +55,28 @@ async def apply(call: Call, order: int, event: Event, once: Once | None) -> Memb
 
 def command(event: Event, once: Once | None, order: Order) -> Command:
     """What an event asks of the order as it stands; raises `Failure` where it does not fit."""
-    key = once.key if once else None
+    known = asking(event, once)
     if not event.items and event.amount is None:
-        return Command(kind=event.kind, key=key)
+        return known
     if bool(event.items) != bool(order.lines):
         raise invalid(AN_EVENT.named, "Amounts are for orders without items, items for the others.")
     if event.items:
         units = wanted(order, event.kind, event.items)
         if units is None:
             raise refused(Refused(Code.NOT_ENOUGH_UNITS), STATUS)
-        return Command(kind=event.kind, units=units, key=key)
+        return replace(known, units=units)
     assert event.amount is not None
     amount = money(event.amount, order.amount.currency)
     if amount is None:
         raise refused(Refused(Code.MALFORMED_AMOUNT), STATUS)
-    return Command(kind=event.kind, minor=amount.minor, key=key)
+    return replace(known, minor=amount.minor)
+
+
+def asking(event: Event, once: Once | None) -> Command:
+    """The kind of an event, with what is kept of it."""
+    descriptor = event.given.get("descriptor")
+    facts = encode({"descriptor": descriptor}).decode() if descriptor else None
+    return Command(kind=event.kind, facts=facts, key=once.key if once else None)
 
 
 def completed(done: Done, event: Event) -> Members:

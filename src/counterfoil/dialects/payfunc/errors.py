@@ -23,6 +23,7 @@ CARD: Final = "model.Card"
 CARD_CREATABLE: Final = "model.Card.Creatable"
 AUTHORIZATION: Final = "model.Authorization.Creatable"
 KEY: Final = "Idempotency-Key"
+UNAVAILABLE: Final = "service unavailable"
 INVALID: Final = "invalid content"
 MALFORMED: Final = "malformed content"
 encode: Final = msgspec.json.Encoder(decimal_format="number", order="sorted").encode
@@ -59,7 +60,7 @@ ERRORS: Final[Mapping[Code, WireError]] = {
     Code.KEY_REUSED:          WireError(400, "the key was used for another request",
                                         "malformed header", KEY),
     Code.KEY_IN_USE:          WireError(503, "the key's first request is still at work",
-                                        "service unavailable"),
+                                        UNAVAILABLE),
     Code.NAME_TAKEN:          WireError(400, "That number is taken."),
     Code.ORDER_CLOSED:        WireError(400, NOT_POSSIBLE),
     Code.WRONG_STATE:         WireError(400, NOT_POSSIBLE),
@@ -98,8 +99,8 @@ ERRORS: Final[Mapping[Code, WireError]] = {
     Code.SESSION_EXPIRED:     WireError(400, "The session has expired."),
     Code.TOO_MANY_OPERATIONS: WireError(400, "The order has too many events."),
     Code.BUSY:                WireError(503, "Too many requests for one order at once.",
-                                        "service unavailable"),
-    Code.STORE_UNAVAILABLE:   WireError(502, "Try again later.", "database failure"),
+                                        UNAVAILABLE),
+    Code.STORE_UNAVAILABLE:   WireError(503, "Try again later.", UNAVAILABLE),
 }
 # fmt: on
 
@@ -191,6 +192,11 @@ def malformed(property_: str, named: str, description: str, **more: object) -> F
 def unusable() -> Failure:
     """A card token that was used, has run out, is unknown or not ours. Nothing says which."""
     return invalid(CARD, ERRORS[Code.NO_STORED_CARD].message)
+
+
+def not_enrolled() -> Failure:
+    """The card takes no part in 3-D Secure."""
+    return malformed("card.pan", "string", "Not enrolled.")
 
 
 def bad_key(description: str) -> Failure:

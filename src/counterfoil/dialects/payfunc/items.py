@@ -25,7 +25,7 @@ EXPONENT_MIN: Final = -12
 SIZE_MAX: Final = 10**12
 FROM: Final[Mapping[Kind, frozenset[UnitState]]] = {
     Kind.CHARGE: frozenset({UnitState.AUTHORIZED}),
-    Kind.REVERSE: frozenset({UnitState.AUTHORIZED}),
+    Kind.REVERSE: frozenset({UnitState.AUTHORIZED, UnitState.OPEN}),
     Kind.REFUND: frozenset({UnitState.CHARGED}),
 }
 _write: Final = msgspec.json.Encoder(order="sorted").encode

@@ -9,8 +9,6 @@ from decimal import Decimal
 from typing import Final
 
 import msgspec
-from joserfc import jwt
-from joserfc.errors import JoseError
 from msgspec.structs import replace
 
 from counterfoil.core.accounts import Account, Instrument, standing
@@ -88,7 +86,7 @@ async def create(call: Call, given: object) -> Account:
     number_ = reader.text("number")
     if number_ is not None:
         said["number"] = number_
-    customer = reader.inner("customer")
+    customer = reader.inner(contact(call))
     if customer is not None:
         said["customer"] = customer.given
     if reader.flaws:
@@ -121,6 +119,8 @@ async def instrument(call: Call, given: object) -> Instrument:
     found = await call.desk.cards.found(call.merchant, token, private=call.caller.private)
     if found.wrong:
         raise declined(Decline.INVALID_CARD_NUMBER)
+    if await call.desk.gateway.store.card(call.merchant, found.card.id) is None:
+        raise unusable()
     if found.ticket is not None:
         await call.desk.cards.use(call.merchant, token)
     return Instrument(card=found.card, since=call.desk.gateway.clock.now())
@@ -188,12 +188,20 @@ def _members(reader: Reader) -> dict[str, object]:
     return said
 
 
+def contact(call: Call) -> str:
+    """What the account's customer is called in this request."""
+    return "contact" if call.renamed else "customer"
+
+
 async def shown(call: Call, account: Account) -> Object:
     """The account as this wire shows it."""
+    said = facts(account)
+    if "customer" in said:
+        said[contact(call)] = said.pop("customer")
     return {
         "currency": CURRENCY,
         "schedule": RHYTHM,
-        **facts(account),
+        **said,
         "id": identifier(account.id),
         "method": [await method(call, account.id, each) for each in account.instruments],
         "status": standing(account).value,
@@ -219,11 +227,7 @@ async def method(call: Call, account: int, known: Instrument) -> Object:
 
 async def payer(call: Call, token: str) -> Account:
     """The account that a method's token names, with that card alone; raises `Failure`."""
-    key = (await call.desk.signing.key()).public
-    try:
-        claims = jwt.decode(token, key, algorithms=["RS256"]).claims
-    except (JoseError, ValueError):
-        raise unusable() from None
+    claims = await call.desk.signing.claims(token) or {}
     account, named = number(str(claims.get("account"))), number(str(claims.get("card")))
     found = None
     if claims.get("type") == TYPE and account is not None:

@@ -18,11 +18,13 @@ from counterfoil.dialects.payfunc import render
 from counterfoil.dialects.payfunc.call import ISSUER, JSON, JWT, SECOND_US
 from counterfoil.dialects.payfunc.cards import recurring_claims
 from counterfoil.dialects.payfunc.errors import declined, encode
-from counterfoil.dialects.payfunc.signer import token
+from counterfoil.dialects.payfunc.signing import signed
+from counterfoil.dialects.payfunc.verifying import hidden
 
 MINUTE_S: Final = 60
 KEYS_MAX: Final = 8
-EVENTS: Final = frozenset(Event) - {Event.PAYMENT_PENDING, Event.ORDER_DISPUTED}
+SILENT: Final = {Event.PAYMENT_PENDING, Event.ORDER_DISPUTED, Event.INVOICE_PAID}
+EVENTS: Final = frozenset(Event) - SILENT
 MADE: Final = frozenset({Event.ORDER_CREATED, Event.PAYMENT_FAILED})
 
 
@@ -35,28 +37,33 @@ class OrderToken:
     def __init__(self, audience: str) -> None:
         self._audience = audience
 
-    def callback(self, told: Told) -> Callback:
+    async def callback(self, told: Told) -> Callback | None:
         """The order as a token; the error object where it, or a change of it, was declined.
 
-        An endpoint whose secret is no key of ours gets the same members as JSON.
+        Nothing of an order that nobody is shown yet: its cardholder is being asked. An endpoint
+        whose secret is no key of ours gets the same members as JSON.
         """
         order, operation = told.order, of(told)
+        if hidden(order):
+            return None
         if operation is not None and operation.decline is not None and order.retries is None:
             failure = declined(operation.decline)
             return Callback(body=failure.body(), content_type=JSON)
-        key = key_of(told.secrets[0].reveal()) if told.secrets else None
-        shown = render.order(order, told.notice.at, self._recurring(order, key))
+        key = told.secrets[0].reveal() if told.secrets else None
+        if key is not None and not signs(key):
+            key = None
+        shown = render.order(order, told.notice.at, await self._recurring(order, key))
         iat = told.notice.at // SECOND_US
         body = encode(shown | {"iss": ISSUER, "iat": iat, "aud": self._audience})
         if key is None:
             return Callback(body=body, content_type=JSON)
-        return Callback(body=token(body, key), content_type=JWT)
+        return Callback(body=(await signed(body, key)).encode(), content_type=JWT)
 
-    def _recurring(self, order: Order, key: RSAKey | None) -> str | None:
+    async def _recurring(self, order: Order, key: str | None) -> str | None:
         payer = render.payer(order)
         if key is None or payer is None or payer.card is None or not render.paid(order):
             return None
-        return token(encode(recurring_claims(payer.card, self._audience)), key).decode()
+        return await signed(encode(recurring_claims(payer.card, self._audience)), key)
 
 
 def of(told: Told) -> Operation | None:
@@ -68,9 +75,9 @@ def of(told: Told) -> Operation | None:
 
 
 @lru_cache(maxsize=KEYS_MAX)
-def key_of(secret: str) -> RSAKey | None:
-    """The private key that a secret is; None where it is none."""
+def signs(secret: str) -> bool:
+    """Whether the secret of an endpoint is a private key."""
     try:
-        return RSAKey.import_key(secret)
+        return RSAKey.import_key(secret).is_private
     except (JoseError, ValueError):
-        return None
+        return False

@@ -3,12 +3,14 @@
 from hashlib import sha256
 from typing import Final
 
+from msgspec.structs import replace
+
 from counterfoil.core.accounts import Account
 from counterfoil.core.callbacks import Endpoint, origin
 from counterfoil.core.card import Secret
 from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code, Refused
-from counterfoil.core.order import Outcome, instant_of
+from counterfoil.core.order import Outcome, Recurring, instant_of
 from counterfoil.dialects.payfunc import methods, verifying
 from counterfoil.dialects.payfunc.auth import ACCOUNT, WIRE
 from counterfoil.dialects.payfunc.call import Call
@@ -47,12 +49,13 @@ async def by_card(call: Call, asked: Asked, token: str) -> Done:
     card = await call.desk.cards.found(merchant.id, token, private=call.caller.private)
     if card.wrong:
         raise declined(Decline.INVALID_CARD_NUMBER)
-    proof = asked.paid.pares or card.proof
-    if card.waits is not None and proof is not None:
-        return await verifying.complete(call, asked, card.waits, proof, token)
+    waiting = await verifying.waiting(call, asked, card)
+    if waiting is not None:
+        return await verifying.resumed(call, asked, card, waiting)
     number = None if asked.id is None else await reserved(call, asked.id)
-    order = orders.order(merchant, asked.draft, card.card, number)
-    once = call.once()
+    by_itself = card.ticket is None  # the merchant's own initiative: nobody is there to be asked
+    draft = replace(asked.draft, recurring=Recurring()) if by_itself else asked.draft
+    order, once = orders.order(merchant, draft, card.card, number), call.once()
     attempt = Try(
         card=card.card,
         cvv=card.cvv,
@@ -63,6 +66,8 @@ async def by_card(call: Call, asked: Asked, token: str) -> Done:
     )
 
     async def act() -> Done:
+        if merchant.secure3d and not by_itself:
+            return await verifying.begin(call, asked, card, order, once)
         return await stored.authorize(orders.engine, merchant, order, attempt, once)
 
     try:
@@ -71,8 +76,9 @@ async def by_card(call: Call, asked: Asked, token: str) -> Done:
         raise unusable() from None
     if any(each.outcome is Outcome.APPROVED for each in done.order.operations):
         call.desk.cards.spent(merchant.id, card)
-    if done.order.operations[-1].decline is Decline.AUTHENTICATION_REQUIRED:
-        return await verifying.begin(call, asked, card, token)
+    if verifying.hidden(done.order):
+        own = orders.order(merchant, asked.draft, card.card)
+        return await verifying.begin(call, asked, card, own)
     return done
 
 

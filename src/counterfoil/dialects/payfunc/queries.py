@@ -3,40 +3,88 @@
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Generic, NamedTuple, TypeVar
+from urllib.parse import urlencode
 
 from counterfoil.core.accounts import Account
 from counterfoil.core.order import Order, id_at
 from counterfoil.core.ports import ID_MAX, OrderQuery
 from counterfoil.dialects.payfunc.call import Call
 from counterfoil.dialects.payfunc.errors import bad_query, not_found
+from counterfoil.dialects.payfunc.identifiers import identifier, number
 from counterfoil.dialects.payfunc.verifying import hidden
 
-PAGE: Final = 250  # orders in an answer: the wire has no pages
-WALKED_MAX: Final = 2500  # orders looked at for those of one account
+PAGE: Final = 250  # rows in an answer at most; what follows is at the address in its Link
+WALKED_MAX: Final = 2500  # orders looked at for those of one account, in one answer
+LIMIT: Final = re.compile(r"[1-9][0-9]{0,2}", re.ASCII)
 DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 DAY: Final = timedelta(days=1)
+Row = TypeVar("Row")
 
 
-async def orders(call: Call) -> list[Order]:
+class Page(NamedTuple, Generic[Row]):
+    """Rows of a list, and the id to go on from where there may be more."""
+
+    rows: list[Row]
+    after: int | None = None
+
+
+async def orders(call: Call) -> Page[Order]:
     """The newest orders that the caller may see, made from `start` to `end`; raises `Failure`."""
-    start, end = _day(call, "start"), _day(call, "end")
-    first = 0 if start is None else id_at(_instant(start))
+    start, end, limit = _day(call, "start"), _day(call, "end"), _limit(call)
+    first = 0 if start is None else max(0, id_at(_instant(start)))
     last = ID_MAX if end is None else id_at(_instant(end + DAY)) - 1
     found: list[Order] = []
-    before, walked = ID_MAX, 0
-    while len(found) < PAGE and walked < WALKED_MAX and first <= last:
+    before, walked = _from(call, "before") or ID_MAX, 0
+    while first <= last:
+        size = limit + 1 if call.caller.private else PAGE
         query = OrderQuery(
-            merchant=call.merchant, limit=PAGE, first=max(first, 0), last=last, before=before
+            merchant=call.merchant, limit=size, first=first, last=last, before=before
         )
         run = await call.desk.gateway.store.orders(query)
         found += [order for order in run if call.sees(order) and not hidden(order)]
         walked += len(run)
-        if len(run) < PAGE:
+        if len(found) > limit:
+            return Page(found[:limit], found[limit - 1].id)
+        if len(run) < size:
             break
         before = run[-1].id
-    return found[:PAGE]
+        if walked >= WALKED_MAX:
+            return Page(found, before)
+    return Page(found)
+
+
+async def accounts(call: Call) -> Page[Account]:
+    """The merchant's accounts, oldest first; raises `Failure`."""
+    limit = _limit(call)
+    after = _from(call, "after") or 0
+    found = await call.desk.accounts.run(call.merchant, limit + 1, after=after)
+    return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
+
+
+def linked(call: Call, name: str, page: Page[Row]) -> dict[str, str]:
+    """The header that says where the list goes on. Source: RFC 8288, section 3."""
+    if page.after is None:
+        return {}
+    known = {**call.exchange.query, name: identifier(page.after)}
+    target = f"{call.exchange.path}?{urlencode(known)}"
+    return {"Link": f'<{target}>; rel="next"'}
+
+
+def _limit(call: Call) -> int:
+    text = call.exchange.query.get("limit", str(PAGE))
+    if LIMIT.fullmatch(text) and int(text) <= PAGE:
+        return int(text)
+    raise bad_query("limit", "number", f"1 to {PAGE}.")
+
+
+def _from(call: Call, name: str) -> int | None:
+    text = call.exchange.query.get(name)
+    found = None if text is None else number(text)
+    if text is not None and found is None:
+        raise bad_query(name, "authly.Identifier", "An identifier of 16 characters.")
+    return found
 
 
 def _day(call: Call, name: str) -> datetime | None:

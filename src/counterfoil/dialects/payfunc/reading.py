@@ -24,9 +24,7 @@ class UnreadableError(Exception):
 def decode(body: bytes) -> object:
     """The body's value; raises `UnreadableError`."""
     try:
-        found: object = json.loads(
-            body, parse_float=Decimal, parse_constant=_never, object_pairs_hook=_once
-        )
+        found: object = _decoder.decode(body.decode())
     except (ValueError, RecursionError):
         raise UnreadableError from None
     return found
@@ -41,6 +39,11 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(found) != len(pairs):
         raise ValueError
     return found
+
+
+_decoder: Final = json.JSONDecoder(
+    parse_float=Decimal, parse_constant=_never, object_pairs_hook=_once
+)
 
 
 class Reader:

@@ -5,9 +5,10 @@ begun. Where money stands is read off the buckets (`core/rules.py`); what is dis
 charged here, for this wire has no word for it. Amounts are numbers in major units.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -15,9 +16,17 @@ from msgspec.structs import replace
 
 from counterfoil.core.card import Brand, Card
 from counterfoil.core.errors import Code
-from counterfoil.core.order import Kind, Operation, Order, Outcome, Payment, instant_of
+from counterfoil.core.order import (
+    Kind,
+    Operation,
+    Order,
+    Outcome,
+    Payment,
+    Settlement,
+    instant_of,
+)
 from counterfoil.core.rules import Bucket, Standing, position, standing
-from counterfoil.core.units import UnitState, states
+from counterfoil.core.units import Place, UnitState, states
 from counterfoil.dialects.payfunc.errors import declined, encode
 from counterfoil.dialects.payfunc.identifiers import identifier, reference
 from counterfoil.dialects.payfunc.items import amount, shown
@@ -57,6 +66,7 @@ UNITS: Final[Mapping[UnitState, str]] = {
     UnitState.REVERSED:   "cancelled",
     UnitState.REFUNDED:   "refunded",
     UnitState.DISPUTED:   "charged",
+    UnitState.WAIVED:     "cancelled",
 }
 EVENTS: Final[Mapping[Kind, tuple[str, str]]] = {  # the event, and the status that it leads to
     Kind.AUTHORIZE: ("order",  "ordered"),
@@ -74,6 +84,8 @@ SCHEMES: Final[Mapping[Brand, str]] = {
 REFERRED: Final = frozenset({Kind.CHARGE, Kind.REFUND})
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MS_US: Final = 1000
+SECOND_US: Final = 1_000_000
+SECONDS_MAX: Final = 256  # whose text is remembered: what happens now is most of what is shown
 Object = dict[str, object]
 
 
@@ -84,29 +96,41 @@ class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
     payment: Mapping[str, object] = {}
 
 
-_decode: Final = msgspec.json.Decoder(dict[str, Facts], float_hook=Decimal).decode
+class Wires(msgspec.Struct, frozen=True):
+    """What the wires keep of an order, as far as it is this one's."""
+
+    payfunc: Facts = Facts()
+
+
+_decode: Final = msgspec.json.Decoder(Wires, float_hook=Decimal).decode
+_said: Final = msgspec.json.Decoder(dict[str, str]).decode
 
 
 def facts(order: Order) -> Facts:
     """What this wire keeps of an order; nothing of one that another wire made."""
-    if order.facts is None or not order.facts.startswith('{"payfunc":'):
-        return Facts()
-    return _decode(order.facts)["payfunc"]
+    return Facts() if order.facts is None else _decode(order.facts).payfunc
 
 
 def kept(found: Facts) -> str:
     """The same as text; numbers in `meta` go through unchanged as far as JSON has them."""
-    return encode({"payfunc": found}).decode()
+    return encode(Wires(payfunc=found)).decode()
 
 
 def stamp(instant: int) -> str:
     """An instant as this wire writes it: milliseconds, UTC."""
-    moment = EPOCH + timedelta(milliseconds=instant // MS_US)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // MS_US:03d}Z"
+    second, rest = divmod(instant, SECOND_US)
+    return f"{_second(second)}.{rest // MS_US:03d}Z"
+
+
+@lru_cache(maxsize=SECONDS_MAX)
+def _second(second: int) -> str:
+    return f"{EPOCH + timedelta(seconds=second):%Y-%m-%dT%H:%M:%S}"
 
 
 def firm(order: Order) -> Order:
     """The order without what has no answer."""
+    if all(each.outcome is not Outcome.PENDING for each in order.operations):
+        return order
     payments = tuple(
         replace(payment, log=tuple(e for e in payment.log if e.outcome is not Outcome.PENDING))
         for payment in order.payments
@@ -129,17 +153,24 @@ def parts(order: Order) -> dict[str, int]:
     """Minor units by status; the first event that led to a status gives its place."""
     sums: dict[str, int] = {}
     for payment in order.payments:
-        stands = position(payment) if payment.log else {}
+        stands = position(payment)
         for bucket, status in BUCKETS.items():
-            sums[status] = sums.get(status, 0) + stands.get(bucket, 0)
-    given_back = sums.pop("cancelled", 0)
+            if stands[bucket]:
+                sums[status] = sums.get(status, 0) + stands[bucket]
+    given_back = sums.pop("cancelled", 0) + sum(each.minor for each in order.waived)
     left = order.amount.minor - sum(sums.values())
     cancelled = min(given_back, left)
-    for status, minor in (("cancelled", cancelled), (rest(order), left - cancelled)):
-        sums[status] = sums.get(status, 0) + minor
-    seen = ["created", "denied", "pending", *(status for status, _ in _led(order)), "cancelled"]
-    found = [status for status, minor in sums.items() if minor]
-    return {status: sums[status] for status in sorted(found, key=seen.index)}
+    if cancelled:
+        sums["cancelled"] = cancelled
+    if left > cancelled:
+        status = rest(order)
+        sums[status] = sums.get(status, 0) + left - cancelled
+    if len(sums) == 1:
+        return sums
+    waived = ["cancelled"] if order.waived else []
+    led = (status for status, _ in _led(order))
+    seen = ["created", "denied", "pending", *waived, *led, "cancelled"]
+    return {status: sums[status] for status in sorted(sums, key=seen.index)}
 
 
 def _led(order: Order) -> Iterator[tuple[str, Operation]]:
@@ -181,7 +212,28 @@ def events(order: Order) -> list[Object]:
     if order.closed is not None:
         kind = "cancel" if order.closed is Code.ORDER_CLOSED else "deny"
         found.append({"type": kind, "date": stamp(order.closed_at or order.created)})
+    if order.waived or order.settlements:
+        for each in order.waived:
+            items = moved(order, each.minor, each.places)
+            found.append({"type": "cancel", "date": stamp(each.at), "items": items})
+        found += [settled(each, order.amount.currency) for each in order.settlements]
+        found.sort(key=lambda event: str(event["date"]))
     return found
+
+
+def settled(known: Settlement, currency: str) -> Object:
+    """A settlement in the history."""
+    return {
+        "type": "settle",
+        "date": stamp(known.at),
+        "period": {"start": known.start, "end": known.end},
+        "gross": amount(known.gross, currency),
+        "fee": amount(-known.fee, currency),
+        "net": amount(known.net, currency),
+        "currency": currency,
+        "reference": known.reference,
+        **({"payout": known.payout} if known.payout else {}),
+    }
 
 
 def _told(order: Order, operation: Operation) -> Iterator[Object]:
@@ -191,7 +243,9 @@ def _told(order: Order, operation: Operation) -> Iterator[Object]:
     kind = EVENTS[operation.kind][0]
     told: Object = {"date": stamp(operation.closed), "type": kind}
     if operation.kind is not Kind.AUTHORIZE and operation.amount.minor < order.amount.minor:
-        told["items"] = moved(order, operation)
+        told["items"] = moved(order, operation.amount.minor, operation.places)
+    if operation.facts is not None and operation.facts.startswith('{"descriptor":'):
+        told |= _said(operation.facts)
     if operation.decline is not None:
         told |= {"type": "fail", "original": kind, "error": declined(operation.decline).members}
     elif operation.kind in REFERRED:
@@ -202,13 +256,13 @@ def _told(order: Order, operation: Operation) -> Iterator[Object]:
         yield {"type": "cancel", "date": stamp(operation.closed), "items": let_go}
 
 
-def moved(order: Order, operation: Operation) -> object:
-    """What an operation moves: an amount, or lines with so many pieces."""
+def moved(order: Order, minor: int, places: Sequence[Place]) -> object:
+    """What an event moves: an amount, or lines with so many pieces."""
     currency = order.amount.currency
     if not order.lines:
-        return amount(operation.amount.minor, currency)
+        return amount(minor, currency)
     counts: dict[int, int] = {}
-    for at, _ in operation.places:
+    for at, _ in places:
         counts[at] = counts.get(at, 0) + 1
     found = [shown(order.lines[at], currency) | {"quantity": count} for at, count in counts.items()]
     return found[0] if len(found) == 1 else found
@@ -267,6 +321,13 @@ def card(known: Card) -> Object:
     return found | ({"expires": [known.month, known.year % 100]} if known.has_expiry else {})
 
 
+def status(known: Order, sums: Mapping[str, int]) -> Object:
+    """The map of amounts; what was paid out stands in it besides."""
+    paid_out = sum(each.net for each in known.settlements)
+    whole = {**sums, **({"settled": paid_out} if paid_out else {})}
+    return {word: amount(minor, known.amount.currency) for word, minor in whole.items()}
+
+
 def order(known: Order, now: int, recurring: str | None = None) -> Object:
     """The order; `now` in microseconds since 1970 UTC."""
     stands = firm(known)
@@ -280,5 +341,5 @@ def order(known: Order, now: int, recurring: str | None = None) -> Object:
         "currency": known.amount.currency,
         "payment": payment(stands, now, recurring),
         "event": events(stands),
-        "status": {status: amount(minor, known.amount.currency) for status, minor in sums.items()},
+        "status": status(known, sums),
     }

@@ -7,7 +7,16 @@ from typing import Final, NamedTuple
 import structlog
 
 from counterfoil.core.errors import Refused
-from counterfoil.dialects.payfunc import cards, changing, methods, paying, queries, schema
+from counterfoil.dialects.payfunc import (
+    cards,
+    changing,
+    methods,
+    paying,
+    queries,
+    returning,
+    schema,
+    verifying,
+)
 from counterfoil.dialects.payfunc.auth import ACCOUNT, ANYBODY, PRIVATE, PUBLIC, Caller, Keys
 from counterfoil.dialects.payfunc.call import JSON, JWT, Call, Desk, Kind, answer, preferred
 from counterfoil.dialects.payfunc.cards import Cards
@@ -15,6 +24,7 @@ from counterfoil.dialects.payfunc.errors import (
     CARD_CREATABLE,
     EVENT,
     ORDER,
+    UNAVAILABLE,
     Failure,
     not_authorized,
     not_found,
@@ -25,13 +35,14 @@ from counterfoil.dialects.payfunc.render import STATUS
 from counterfoil.dialects.payfunc.signing import Signing
 from counterfoil.engine.accounts import Accounts, Tried
 from counterfoil.engine.gateway import Gateway
-from counterfoil.exchange import Exchange, NoRouteError, Reply, Routes
+from counterfoil.exchange import Exchange, NoRouteError, Reply, Routes, again
 from counterfoil.exchange import Handler as Serve
 
 A_CARD: Final = Kind(CARD_CREATABLE, cards.NOT_A_CARD)
 AUDIENCE: Final = "development"
 PEM: Final = "application/x-pem-file"
 CACHED: Final = {"Cache-Control": "public, max-age=3600"}
+SHARED: Final = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Link"}
 ALLOWED: Final = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
@@ -39,6 +50,7 @@ ALLOWED: Final = {
     "idempotency-key",
     "Access-Control-Max-Age": "86400",
 }
+RENAMED: Final = "/customer"
 COUNTERS: Final = {Tried.PAID: "paid", Tried.UNPAID: "unpaid", Tried.ERROR: "errors"}
 Handler = Callable[[Call], Awaitable[Reply]]
 
@@ -54,7 +66,9 @@ async def create_order(call: Call) -> Reply:
     """POST /order."""
     asked = await call.read(schema.A_ORDER)
     done = await call.earlier()
-    if done is None:
+    if done is not None and done.order.closed is not None:
+        raise Refused(done.order.closed)
+    if done is None or verifying.hidden(done.order):
         done = await paying.pay(call, schema.order(asked))
     return await call.signed(paying.checked(done).order, status=201, default=JWT)
 
@@ -71,8 +85,9 @@ async def show_order(call: Call) -> Reply:
 
 async def list_orders(call: Call) -> Reply:
     """GET /order: the newest, made on the days that the query names."""
-    found = await queries.orders(call)
-    return answer([await call.shown(order) for order in found])
+    page = await queries.orders(call)
+    reply = answer([await call.shown(order) for order in page.rows])
+    return reply._replace(headers=queries.linked(call, "before", page))
 
 
 async def create_event(call: Call) -> Reply:
@@ -126,8 +141,9 @@ async def create_account(call: Call) -> Reply:
 
 async def list_accounts(call: Call) -> Reply:
     """GET /account."""
-    found = await call.desk.accounts.every(call.merchant)
-    return answer([await methods.shown(call, each) for each in found])
+    page = await queries.accounts(call)
+    reply = answer([await methods.shown(call, each) for each in page.rows])
+    return reply._replace(headers=queries.linked(call, "after", page))
 
 
 async def show_account(call: Call) -> Reply:
@@ -210,6 +226,11 @@ async def _changed(call: Call, card: cards.NewCard) -> Reply:
     return await call.kept(act)
 
 
+async def take_answer(call: Call) -> Reply:
+    """POST /card/{card}/verification: a bank's page brings the cardholder back."""
+    return await returning.take(call)
+
+
 async def show_key(desk: Desk) -> Reply:
     """GET /key: what checks our tokens, as PEM."""
     pem = (await desk.signing.key()).public_pem
@@ -225,17 +246,19 @@ OPEN: Final[Mapping[str, Callable[[Desk], Awaitable[Reply]]]] = {
     "/key": show_key,
     "/.well-known/jwks.json": show_keys,
 }
+BY_BROWSER: Final = frozenset[str]()  # without a key: what is brought proves itself
 BY_SERVER: Final = frozenset({PRIVATE})
 BY_OWNER: Final = frozenset({PRIVATE, ACCOUNT})
 BY_SHOP: Final = frozenset({PUBLIC, PRIVATE})
+
+
+def renamed(path: str) -> str:
+    """The same by its later name: from mid 2021 an account is a customer, and that a contact."""
+    return path.replace("/customer", "/contact").replace("/account", RENAMED, 1)
+
+
 # fmt: off
-ROUTES: Final[Routes[Row]] = Routes((
-    ("POST",       "/order",                      Row(create_order,    ANYBODY)),
-    ("GET",        "/order",                      Row(list_orders,     BY_OWNER)),
-    ("PATCH",      "/order",                      Row(change_orders,   BY_SERVER)),
-    ("GET",        "/order/{order}",              Row(show_order,      BY_OWNER)),
-    ("POST PATCH", "/order/{order}/event",        Row(create_event,    BY_SERVER)),
-    ("PUT",        "/retry",                      Row(retry,           BY_OWNER)),
+ACCOUNTS: Final = (
     ("POST",       "/account",                    Row(create_account,  BY_SHOP)),
     ("GET",        "/account",                    Row(list_accounts,   BY_SERVER)),
     ("GET",        "/account/{account}",          Row(show_account,    BY_OWNER)),
@@ -243,10 +266,21 @@ ROUTES: Final[Routes[Row]] = Routes((
     ("POST",       "/account/{account}",          Row(create_key,      BY_SERVER)),
     ("POST",       "/account/{account}/method",   Row(add_method,      BY_OWNER)),
     ("PUT",        "/account/{account}/customer", Row(change_customer, BY_OWNER)),
+)
+ROUTES: Final[Routes[Row]] = Routes((
+    ("POST",       "/order",                      Row(create_order,    ANYBODY)),
+    ("GET",        "/order",                      Row(list_orders,     BY_OWNER)),
+    ("PATCH",      "/order",                      Row(change_orders,   BY_SERVER)),
+    ("GET",        "/order/{order}",              Row(show_order,      BY_OWNER)),
+    ("POST PATCH", "/order/{order}/event",        Row(create_event,    BY_SERVER)),
+    ("PUT",        "/retry",                      Row(retry,           BY_OWNER)),
+    *ACCOUNTS,
+    *((methods, renamed(path), row) for methods, path, row in ACCOUNTS),
     ("POST",       "/card",                       Row(create_card,     ANYBODY)),
     ("GET",        "/card/{token}",               Row(show_card,       ANYBODY)),
     ("PUT",        "/card/{token}",               Row(replace_card,    ANYBODY)),
     ("PATCH",      "/card/{token}",               Row(change_card,     ANYBODY)),
+    ("POST",       "/card/{card}/verification",   Row(take_answer,     BY_BROWSER)),
 ))
 # fmt: on
 
@@ -265,8 +299,14 @@ def serve(gateway: Gateway) -> Serve:
         if path in OPEN and exchange.method in {"GET", "HEAD"}:
             return await OPEN[path](desk)
         row, named = ROUTES.find(exchange.method, path)
-        caller = await keys.caller(exchange, gateway.clock.now())
-        return await row.handler(Call(exchange, desk, allowed(caller, row), named))
+        caller = await (
+            returning.visitor(desk, exchange)
+            if row.to is BY_BROWSER
+            else keys.caller(exchange, gateway.clock.now())
+        )
+        call = Call(exchange, desk, allowed(caller, row), named)
+        call.renamed = path.startswith(RENAMED)
+        return await row.handler(call)
 
     async def run(exchange: Exchange) -> Reply:
         if exchange.method == "OPTIONS":
@@ -285,21 +325,22 @@ def serve(gateway: Gateway) -> Serve:
         except Exception:  # noqa: BLE001 (an edge: the caller gets a failure, the log its cause)
             structlog.get_logger().exception("request failed", wire="payfunc")
             failure = Failure(500, "unknown error")
-        return shared(Reply(failure.status, failure.body(), content_type=JSON))
+        headers = again(failure.status) if failure.members["type"] == UNAVAILABLE else {}
+        return shared(Reply(failure.status, failure.body(), headers, JSON))
 
     return run
 
 
 def allowed(caller: Caller, row: Row) -> Caller:
     """The caller, where its key may make the call; there is no 403 here. Raises `Failure`."""
-    if caller.audience.isdisjoint(row.to):
+    if row.to is not BY_BROWSER and caller.audience.isdisjoint(row.to):
         raise not_authorized()
     return caller
 
 
 def shared(reply: Reply) -> Reply:
     """The answer, open to pages from anywhere: a public key sits in web pages."""
-    return reply._replace(headers={**reply.headers, "Access-Control-Allow-Origin": "*"})
+    return reply._replace(headers={**reply.headers, **SHARED})
 
 
 def no_route(error: NoRouteError) -> Failure:

@@ -19,6 +19,7 @@ from counterfoil.dialects.payfunc.errors import (
 )
 from counterfoil.dialects.payfunc.identifiers import formed, number
 from counterfoil.dialects.payfunc.items import Item, items, line, money
+from counterfoil.dialects.payfunc.proofs import Proof, proof
 from counterfoil.dialects.payfunc.reading import URL, Reader
 from counterfoil.dialects.payfunc.render import Facts, kept
 from counterfoil.engine.orders import Draft
@@ -51,7 +52,8 @@ class Paid(NamedTuple):
     account: int | None = None
     token: str | None = None
     waits_us: tuple[int, ...] = ()
-    pares: str | None = None
+    proof: Proof | None = None
+    browser: Members | None = None
 
 
 class Asked(NamedTuple):
@@ -157,11 +159,13 @@ def _card(payment: Reader, amount: Money) -> Paid:
         payment.fault("currency", "isoly.Currency", "that of the order")
     elif given is not None and money(given, amount.currency) != amount:
         payment.fault("amount", "number", "that of the order")
-    verification = payment.inner("verification")
-    proof = None
-    if verification is not None and isinstance(verification.given.get("data"), str):
-        proof = verification.text("data", longest=64_000)
-    return Paid(card=payment.text("card", required=True, longest=TOKEN_MAX), pares=proof)
+    client = payment.given.get("client")
+    browser = client.get("browser") if isinstance(client, dict) else None
+    return Paid(
+        card=payment.text("card", required=True, longest=TOKEN_MAX),
+        proof=proof(payment),
+        browser=browser if isinstance(browser, dict) else None,
+    )
 
 
 def _account(payment: Reader, whole: Reader) -> Paid:
@@ -212,9 +216,11 @@ def event(given: object) -> Event | None:
         return None
     named = "items" if reader.has("items") else "amount"
     wanted = reader.given.get(named)
-    found = Event(kind, {k: v for k, v in reader.given.items() if k != "amount" and v is not None})
+    descriptor = reader.text("descriptor")
+    said = {"type": reader.given["type"], "items": wanted, "descriptor": descriptor}
+    found = Event(kind, {name: value for name, value in said.items() if value is not None})
     if isinstance(wanted, int | Decimal) and not isinstance(wanted, bool):
-        found = found._replace(amount=Decimal(wanted), given={**found.given, "items": wanted})
+        found = found._replace(amount=Decimal(wanted))
     elif isinstance(wanted, dict | list):
         found = found._replace(items=items(wanted, reader))
     elif wanted is not None:

@@ -1,45 +1,48 @@
 """A process of its own that signs, so that signing takes nothing from serving.
 
-An RSA signature takes half a millisecond or more, and holds Python's lock all that time: in a
-thread it would stand in the way of every other request. This file is run as a program and imports
-nothing of ours. It reads frames on standard input: `K` and a private key (PEM), which gets the next
-number from 0 on; `S`, a number and claims, which are answered with a token. It ends when its input
-ends, and by no signal: whoever started it may be told to stop while answers are still to be signed.
+An RSA signature holds Python's lock all the time it takes: in a thread it would stand in the way of
+every other request. This file is run as a program and imports nothing of ours. It reads frames on
+standard input: `K` and a private key (PEM), which gets the next number from 0 on; `S`, a number and
+a SHA-256 digest, which are answered with the bare signature. It ends when its input ends, and by no
+signal: whoever started it may be told to stop while answers are still to be signed.
 """
 
+import os
 import signal
 import sys
+from contextlib import suppress
 from struct import Struct
 from typing import BinaryIO, Final
 
-from joserfc import jws
-from joserfc.jwk import RSAKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-FRAME: Final = Struct(">cII")  # kind, key, length of what follows
-LENGTH: Final = Struct(">I")
-HEADER: Final = {"alg": "RS256", "typ": "JWT"}
-
-
-def token(claims: bytes, key: RSAKey) -> bytes:
-    """The claims, signed. Source: RFC 7515 and RFC 7518, section 3.3."""
-    return jws.serialize_compact(dict(HEADER), claims, key).encode()
+FRAME: Final = Struct(">cII")  # kind, number of the key, length of what follows
 
 
 def serve(asked: BinaryIO, answers: BinaryIO) -> None:
-    """Answer frame by frame until there are no more."""
-    keys: list[RSAKey] = []
+    """Answer frame by frame until there are no more. Source: RFC 7518, section 3.3 (RS256)."""
+    keys: list[RSAPrivateKey] = []
+    padding, hashed = PKCS1v15(), Prehashed(SHA256())
     while len(head := asked.read(FRAME.size)) == FRAME.size:
         kind, number, length = FRAME.unpack(head)
         text = asked.read(length)
         if kind == b"K":
-            keys.append(RSAKey.import_key(text.decode()))
+            key = load_pem_private_key(text, None)
+            assert isinstance(key, RSAPrivateKey)
+            keys.append(key)
         else:
-            signed = token(text, keys[number])
-            answers.write(LENGTH.pack(len(signed)) + signed)
+            answers.write(keys[number].sign(text, padding, hashed))
             answers.flush()
 
 
 if __name__ == "__main__":
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    serve(sys.stdin.buffer, sys.stdout.buffer)
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    if hasattr(os, "SCHED_BATCH"):  # it drives nobody off a processor when it is woken
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    with suppress(BrokenPipeError, ConnectionResetError):  # nobody waits for it any more
+        serve(sys.stdin.buffer, sys.stdout.buffer)

@@ -1,19 +1,15 @@
-"""Signed answers: the deployment's key where it rests, and the process that signs with it.
+"""Signed answers: the deployment's key where it rests, tokens by it, and what they say.
 
 The key is made once, sealed by the vault and kept beside orders; nobody but this package asks for
-it. Whoever wants to check our tokens gets its public half. What waits is signed in batches, so that
-many callers cost the serving process little more than one.
+it. Whoever wants to check our tokens gets its public half. A token that is shown to us again is
+checked once.
 """
 
 import asyncio
-import atexit
-import sys
-from collections.abc import Sequence
-from pathlib import Path
-from queue import SimpleQueue
-from subprocess import PIPE, Popen
-from threading import Lock, Thread
-from typing import IO, Final, NamedTuple
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Final, NamedTuple
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -22,102 +18,35 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
+from joserfc import jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
 from counterfoil.core.card import SealedSecret, Secret
 from counterfoil.core.keeping import NOBODY, SEALED, Kept
 from counterfoil.core.ports import Clock, Store, Vault
-from counterfoil.dialects.payfunc import signer
+from counterfoil.dialects.payfunc.press import PRESS
 
 BITS: Final = 2048
 EXPONENT: Final = 65_537
 NUMBER: Final = 1
 OWNER: Final = (NOBODY, NUMBER)
-BATCH_BYTES: Final = 32 * 1024  # less than a pipe holds, so that neither side waits for the other
-Job = tuple[str, bytes, "asyncio.Future[str]"]
+KNOWN_MAX: Final = 1000
+Claims = Mapping[str, object]
 
 
-class Press:
-    """The process that signs, and the thread that speaks to it; one for each serving process."""
-
-    def __init__(self) -> None:
-        self._queue: SimpleQueue[Job] = SimpleQueue()
-        self._lock = Lock()
-        self._thread: Thread | None = None
-        self._child: Popen[bytes] | None = None
-        self._keys: dict[str, int] = {}
-
-    def sign(self, key: str, claims: bytes) -> "asyncio.Future[str]":
-        """The claims as a token, by that private key (PEM)."""
-        with self._lock:
-            if self._thread is None:
-                self._thread = Thread(target=self._run, name="payfunc-signing", daemon=True)
-                self._thread.start()
-                atexit.register(self.close)
-        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._queue.put((key, claims, future))
-        return future
-
-    def close(self) -> None:
-        """Let the process end, and wait for it."""
-        child, self._child = self._child, None
-        self._keys = {}
-        if child is not None:
-            child.communicate()
-
-    def _run(self) -> None:
-        while True:
-            batch = self._batch()
-            try:
-                tokens = self._signed(batch)
-            except OSError:  # it was killed: the next one does it
-                self.close()
-                tokens = self._signed(batch)
-            for (_, _, future), token in zip(batch, tokens, strict=True):
-                future.get_loop().call_soon_threadsafe(_settle, future, token)
-
-    def _batch(self) -> list[Job]:
-        batch = [self._queue.get()]
-        size = len(batch[0][1])
-        while not self._queue.empty() and size < BATCH_BYTES:
-            batch.append(self._queue.get())
-            size += len(batch[-1][1])
-        return batch
-
-    def _signed(self, batch: Sequence[Job]) -> list[str]:
-        """Every job's token; raises `OSError` where the process has gone."""
-        child = self._running()
-        assert child.stdin is not None
-        assert child.stdout is not None
-        for key, _, _ in batch:
-            if key not in self._keys:
-                self._keys[key] = len(self._keys)
-                child.stdin.write(signer.FRAME.pack(b"K", 0, len(key)) + key.encode())
-        for key, claims, _ in batch:
-            child.stdin.write(signer.FRAME.pack(b"S", self._keys[key], len(claims)) + claims)
-        child.stdin.flush()
-        return [_token(child.stdout) for _ in batch]
-
-    def _running(self) -> "Popen[bytes]":
-        if self._child is None:
-            program = [sys.executable, "-P", str(Path(signer.__file__))]
-            self._child = Popen(program, stdin=PIPE, stdout=PIPE)  # noqa: S603 (our own program)
-        return self._child
+def _text(part: bytes) -> bytes:
+    return urlsafe_b64encode(part).rstrip(b"=")
 
 
-def _token(answers: IO[bytes]) -> str:
-    head = answers.read(signer.LENGTH.size)
-    if len(head) < signer.LENGTH.size:
-        raise BrokenPipeError
-    return answers.read(signer.LENGTH.unpack(head)[0]).decode()
+HEADER: Final = _text(b'{"alg":"RS256","typ":"JWT"}')
 
 
-def _settle(future: "asyncio.Future[str]", token: str) -> None:
-    if not future.done():
-        future.set_result(token)
-
-
-PRESS: Final = Press()
+async def signed(claims: bytes, key: str) -> str:
+    """The claims (JSON) as a token by a private key (PEM). Source: RFC 7515, section 3.1."""
+    text = HEADER + b"." + _text(claims)
+    signature = await PRESS.sign(key, sha256(text).digest())
+    return (text + b"." + _text(signature)).decode()
 
 
 class Key(NamedTuple):
@@ -147,6 +76,7 @@ class Signing:
         self._vault = vault
         self._clock = clock
         self._key: Key | None = None
+        self._read: dict[str, Claims] = {}
 
     async def key(self) -> Key:
         """The key; of two processes that make one at once the second takes the first's."""
@@ -166,7 +96,20 @@ class Signing:
 
     async def token(self, claims: bytes) -> str:
         """The claims (JSON), signed."""
-        return await PRESS.sign((await self.key()).pem, claims)
+        return await signed(claims, (await self.key()).pem)
+
+    async def claims(self, token: str) -> Claims | None:
+        """What a token says; None where it is none that we signed."""
+        known = self._read.get(token)
+        if known is None:
+            try:
+                read = jwt.decode(token, (await self.key()).public, algorithms=["RS256"])
+            except (JoseError, ValueError):
+                return None
+            if len(self._read) >= KNOWN_MAX:
+                self._read.clear()
+            known = self._read[token] = read.claims
+        return known
 
 
 def new_key() -> str:

@@ -13,5 +13,5 @@ dialect = Dialect(
     segments=("v1", "v2", "methods"),
     serve=serve,
     form=Webhook(),
-    settings=("manual_capture", "no_server_payments", "unique_receipts"),
+    settings=("manual_capture", "no_server_payments", "server_payments", "unique_receipts"),
 )

@@ -9,6 +9,8 @@ from counterfoil.dialects.razorpay.errors import NOWHERE, Failure
 from counterfoil.engine.directory import Directory
 
 WIRE: Final = "razorpay"
+TEST: Final = "rzp_test_"  # what a key id begins with
+LIVE: Final = "rzp_live_"
 UNAUTHORIZED: Final = 401
 MISSING: Final = "Please provide your api key for authentication purposes"
 WRONG: Final = "Authentication failed"

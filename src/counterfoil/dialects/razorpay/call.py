@@ -1,6 +1,5 @@
 """One request of a known account: its body, its key, the order or payment in its path."""
 
-import hmac
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
@@ -11,9 +10,10 @@ from counterfoil.core.card import Secret
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Operation, Order, Payment
-from counterfoil.core.rules import Command
-from counterfoil.dialects.razorpay import facts, ids
-from counterfoil.dialects.razorpay.auth import WIRE, Caller
+from counterfoil.core.ports import Listed
+from counterfoil.core.rules import Command, find
+from counterfoil.dialects.razorpay import facts, ids, signatures
+from counterfoil.dialects.razorpay.auth import LIVE, WIRE, Caller
 from counterfoil.dialects.razorpay.errors import Failure
 from counterfoil.dialects.razorpay.reading import Given, read_body
 from counterfoil.dialects.razorpay.render import encode, gives_back
@@ -57,7 +57,7 @@ class Call:
         self.merchant: Merchant = caller.merchant
         self.key = caller.key
         self.collection = Collection(gateway.orders)
-        self.parts = exchange.path.split("/")
+        self.parts = exchange.path.rstrip("/").split("/")
         self.given: Given = {}
         self.form: Once | None = None  # a page's form, which is sent once
 
@@ -79,6 +79,13 @@ class Call:
             return dialects.once(self.exchange, self.gateway.orders, self.given)
         except dialects.BadKeyError:
             raise Failure(BAD_KEY) from None
+
+    @property
+    def serves(self) -> bool:
+        """Whether a server may make payments with this key: of a test key unless switched off."""
+        if self.key.startswith(LIVE):
+            return "razorpay.server_payments" in self.merchant.settings
+        return "razorpay.no_server_payments" not in self.merchant.settings
 
     @property
     def base(self) -> str:
@@ -120,6 +127,12 @@ class Call:
                     return Meant(order, number), each
         raise ids.unknown()
 
+    async def listed(self, listed: Listed) -> tuple[Meant, Operation]:
+        """An operation of a list as it is now, and the payment it is about."""
+        order = await self.load(listed.order)
+        payment, operation = find(order, listed.operation.id)
+        return Meant(order, order.payments.index(payment) + 1), operation
+
     async def load(self, order: int) -> Order:
         """An order of the account; raises `Failure` where it has no such."""
         try:
@@ -142,8 +155,17 @@ class Call:
         return await orders.once(merchant, once, act)
 
     async def signature(self, order: Order, payment: str) -> str | None:
-        """What proves to the shop that the payment of its order is ours."""
-        return await signature(self.gateway, order, payment)
+        """What proves to the shop that the payment of its order is ours: None without an order.
+
+        Under the secret of the key that made the order; of an order of another wire the caller's,
+        and where it is the payer who calls, the account's first.
+        """
+        kept, gateway = facts.of_order(order), self.gateway
+        if kept.bare:
+            return None
+        secret = await gateway.directory.signer(WIRE, kept.key or self.key)
+        secret = secret or await _any_secret(gateway, order.merchant)
+        return None if secret is None else signed(secret, ids.written("order_", order.id), payment)
 
     async def webhooks(self) -> list[Endpoint]:
         """The account's addresses on this wire, newest first."""
@@ -162,17 +184,6 @@ async def body_of(exchange: Exchange) -> Given:
     return read_body(body, exchange.header(b"content-type") or "")
 
 
-async def signature(gateway: Gateway, order: Order, payment: str) -> str | None:
-    """HMAC-SHA-256 of order and payment id under the secret of the key that made the order."""
-    kept = facts.of_order(order)
-    if kept.bare:
-        return None
-    secret = await gateway.directory.signer(WIRE, kept.key) if kept.key else None
-    if secret is None:
-        secret = await _any_secret(gateway, order.merchant)
-    return None if secret is None else signed(secret, ids.written("order_", order.id), payment)
-
-
 async def _any_secret(gateway: Gateway, merchant: int) -> Secret | None:
     for known in await gateway.store.credentials(merchant):
         if known.wire == WIRE and known.sealed is not None:
@@ -182,8 +193,7 @@ async def _any_secret(gateway: Gateway, merchant: int) -> Secret | None:
 
 def signed(secret: Secret, order: str, payment: str) -> str:
     """The signature over an order's and a payment's id."""
-    message = f"{order}|{payment}".encode()
-    return hmac.digest(secret.reveal().encode(), message, "sha256").hex()
+    return signatures.of(secret, f"{order}|{payment}".encode())
 
 
 def proof(gateway: Gateway, purpose: str, merchant: int, payment: str) -> bytes:

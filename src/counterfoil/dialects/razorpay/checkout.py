@@ -26,8 +26,9 @@ from counterfoil.dialects.razorpay.paying import Instrument
 from counterfoil.dialects.razorpay.reading import Given
 from counterfoil.dialects.razorpay.small import BANKS, WALLETS
 from counterfoil.engine.gateway import Gateway
-from counterfoil.engine.pages import Place, form_key, keyed
+from counterfoil.engine.pages import form_key
 from counterfoil.engine.perform import Once
+from counterfoil.engine.session import Place, keyed
 from counterfoil.exchange import Exchange, Reply
 from counterfoil.slip import page
 from counterfoil.slip.form import Posted, payer_flaws, read

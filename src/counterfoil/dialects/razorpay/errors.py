@@ -104,53 +104,55 @@ UNKNOWN_ID: Final = "The id provided does not exist"
 NO_URL: Final = "The requested URL was not found on the server."
 BROKEN: Final = "We are facing some trouble completing your request at the moment. Please try again"
 ALREADY_PAID: Final = Why("business", INITIATION, "order_already_paid")
+TOO_MUCH: Final = "Payment amount is greater than the amount due for order."
+CLOSED: Final = "The order can no longer be paid."
+KEY_REUSED: Final = "Different request with the same idempotency key has already been processed."
+KEY_IN_USE: Final = "Another request with the same idempotency key is still in progress."
+USED: Final = "Duplicate request. This request has already been processed."
+DUPLICATE: Final = Why("business", INITIATION, "duplicate_request")
 _STATE: Final = Why("business", CAPTURE, INVALID)
 _REFUND: Final = Why("business", REFUND, INVALID)
 
+# fmt: off
 ERRORS: Final[Mapping[Code, WireError]] = {
-    Code.ORDER_NOT_FOUND: WireError(400, UNKNOWN_ID),
-    Code.KEY_REUSED: WireError(
-        409, "Different request with the same idempotency key has already been processed."
-    ),
-    Code.KEY_IN_USE: WireError(
-        409, "Another request with the same idempotency key is still in progress."
-    ),
-    Code.ORDER_CLOSED: WireError(400, "The order can no longer be paid."),
-    Code.WRONG_STATE: WireError(400, "The payment is not in a state that allows this.", None),
-    Code.ALREADY_AUTHORIZED: WireError(400, PAID, None, ALREADY_PAID),
-    Code.NOT_AUTHORIZED: WireError(400, NOT_CAPTURABLE, None, _STATE),
-    Code.NOTHING_TO_REVERSE: WireError(400, "The payment has nothing to give back."),
-    Code.NOT_CHARGED: WireError(400, NOT_CAPTURED, None, _REFUND),
-    Code.NOT_DISPUTED: WireError(400, "The payment is not disputed."),
-    Code.NOT_SUPPORTED: WireError(400, NO_URL, None, NOWHERE),
-    Code.CREDIT_NOT_ENABLED: WireError(400, NO_URL, None, NOWHERE),
-    Code.NO_STORED_CARD: WireError(400, "Payment was not done using card"),
-    Code.WALLET_REFUSED: WireError(400, "The wallet's token is refused."),
-    Code.NOT_AUTHENTICATED: WireError(400, "The payer has not been authenticated yet."),
+    Code.ORDER_NOT_FOUND:       WireError(400, UNKNOWN_ID),
+    Code.KEY_REUSED:            WireError(409, KEY_REUSED, None, DUPLICATE),
+    Code.KEY_IN_USE:            WireError(409, KEY_IN_USE),
+    Code.ORDER_CLOSED:          WireError(400, CLOSED),
+    Code.WRONG_STATE:           WireError(400, "The payment is not in a state that allows this."),
+    Code.ALREADY_AUTHORIZED:    WireError(400, PAID, None, ALREADY_PAID),
+    Code.NOT_AUTHORIZED:        WireError(400, NOT_CAPTURABLE, None, _STATE),
+    Code.NOTHING_TO_REVERSE:    WireError(400, "The payment has nothing to give back."),
+    Code.NOT_CHARGED:           WireError(400, NOT_CAPTURED, None, _REFUND),
+    Code.NOT_DISPUTED:          WireError(400, "The payment is not disputed."),
+    Code.NOT_SUPPORTED:         WireError(400, NO_URL, None, NOWHERE),
+    Code.CREDIT_NOT_ENABLED:    WireError(400, NO_URL, None, NOWHERE),
+    Code.NO_STORED_CARD:        WireError(400, "Payment was not done using card"),
+    Code.WALLET_REFUSED:        WireError(400, "The wallet's token is refused."),
+    Code.NOT_AUTHENTICATED:     WireError(400, "The payer has not been authenticated yet."),
     Code.AUTHENTICATION_FAILED: WireError(400, "The payer could not be authenticated."),
-    Code.ALREADY_COMPLETED: WireError(400, "The payer has been authenticated already."),
-    Code.BAD_PAYER_ANSWER: WireError(400, "The payer's answer could not be read."),
-    Code.BAD_CHALLENGE_ANSWER: WireError(400, "The payer's answer could not be read."),
-    Code.NAME_TAKEN: WireError(400, "Duplicate request. This request has already been processed."),
-    Code.PAYMENT_NOT_FOUND: WireError(400, UNKNOWN_ID),
-    Code.CHARGE_NOT_FOUND: WireError(400, UNKNOWN_ID),
-    Code.NOT_ENOUGH_UNITS: WireError(400, REFUND_TOO_MUCH, "amount", _REFUND),
-    Code.MALFORMED_AMOUNT: WireError(400, "The amount must be an integer.", "amount"),
-    Code.EXCEEDS_ORDER: WireError(
-        400, "Payment amount is greater than the amount due for order.", "amount"
-    ),
-    Code.EXCEEDS_AUTHORIZED: WireError(400, WHOLE_ONLY, "amount", _STATE),
-    Code.EXCEEDS_CHARGED: WireError(400, REFUND_TOO_MUCH, "amount", _REFUND),
-    Code.EXCEEDS_DISPUTED: WireError(400, REFUND_TOO_MUCH, "amount", _REFUND),
-    Code.UNKNOWN_CURRENCY: WireError(400, "Currency is not supported", "currency"),
-    Code.CURRENCY_NOT_ENABLED: WireError(400, "Currency is not supported", "currency"),
-    Code.NO_EXCHANGE_RATE: WireError(400, "Currency is not supported", "currency"),
-    Code.UNKNOWN_TERMINAL: WireError(400, NO_URL, None, NOWHERE),
-    Code.SESSION_EXPIRED: WireError(400, "The order can no longer be paid."),
-    Code.TOO_MANY_OPERATIONS: WireError(400, "The order has too many payments."),
-    Code.BUSY: WireError(400, AT_WORK),
-    Code.STORE_UNAVAILABLE: WireError(500, BROKEN, None, OURS, SERVER),
+    Code.ALREADY_COMPLETED:     WireError(400, "The payer has been authenticated already."),
+    Code.BAD_PAYER_ANSWER:      WireError(400, "The payer's answer could not be read."),
+    Code.BAD_CHALLENGE_ANSWER:  WireError(400, "The payer's answer could not be read."),
+    Code.NAME_TAKEN:            WireError(400, USED, "receipt", DUPLICATE),
+    Code.PAYMENT_NOT_FOUND:     WireError(400, UNKNOWN_ID),
+    Code.CHARGE_NOT_FOUND:      WireError(400, UNKNOWN_ID),
+    Code.NOT_ENOUGH_UNITS:      WireError(400, REFUND_TOO_MUCH, "amount", _REFUND),
+    Code.MALFORMED_AMOUNT:      WireError(400, "The amount must be an integer.", "amount"),
+    Code.EXCEEDS_ORDER:         WireError(400, TOO_MUCH, "amount"),
+    Code.EXCEEDS_AUTHORIZED:    WireError(400, WHOLE_ONLY, "amount", _STATE),
+    Code.EXCEEDS_CHARGED:       WireError(400, REFUND_TOO_MUCH, "amount", _REFUND),
+    Code.EXCEEDS_DISPUTED:      WireError(400, REFUND_TOO_MUCH, "amount", _REFUND),
+    Code.UNKNOWN_CURRENCY:      WireError(400, "Currency is not supported", "currency"),
+    Code.CURRENCY_NOT_ENABLED:  WireError(400, "Currency is not supported", "currency"),
+    Code.NO_EXCHANGE_RATE:      WireError(400, "Currency is not supported", "currency"),
+    Code.UNKNOWN_TERMINAL:      WireError(400, NO_URL, None, NOWHERE),
+    Code.SESSION_EXPIRED:       WireError(400, CLOSED),
+    Code.TOO_MANY_OPERATIONS:   WireError(400, "The order has too many payments."),
+    Code.BUSY:                  WireError(400, AT_WORK),
+    Code.STORE_UNAVAILABLE:     WireError(503, BROKEN, None, OURS, SERVER),
 }
+# fmt: on
 
 
 class Failed(NamedTuple):
@@ -168,89 +170,50 @@ class Failed(NamedTuple):
         return Why(self.source, self.step, self.reason)
 
 
-_AUTHENTICATION, _AUTHORIZATION = "payment_authentication", "payment_authorization"
-
-
-def _failed(code: str, source: str, reason: str, description: str, step: str = "") -> Failed:
-    return Failed(code, source, step or _AUTHORIZATION, reason, description)
-
-
-_RETRY: Final = "Please try again with another payment method."
-_DECLINED: Final = _failed(
-    BAD_REQUEST, "issuer_bank", "card_declined", "Your payment was declined by the bank. " + _RETRY
-)
-_FAILED: Final = _failed(
-    BAD_REQUEST, "customer", "payment_failed", "Payment failed. " + _RETRY, _AUTHENTICATION
-)
-_FAULT: Final = _failed(
-    GATEWAY,
-    "gateway",
-    "gateway_technical_error",
-    "Your payment could not be completed due to a temporary technical issue. " + _RETRY,
-)
+_SHOWN, _ASKED = "payment_authentication", "payment_authorization"
+_AGAIN: Final = "Please try again with another payment method."
+# fmt: off
+_DECLINED: Final = Failed(BAD_REQUEST, "issuer_bank", _ASKED, "card_declined",
+                          f"Your payment was declined by the bank. {_AGAIN}")
+_FAILED: Final = Failed(BAD_REQUEST, "customer", _SHOWN, "payment_failed",
+                        f"Payment failed. {_AGAIN}")
+_FAULT: Final = Failed(GATEWAY, "gateway", _ASKED, "gateway_technical_error",
+                       "Your payment could not be completed due to a temporary technical issue. "
+                       + _AGAIN)
 # Declines that this wire has a reason of its own for; the rest are told by their nature.
 FAILED: Final[Mapping[Decline, Failed]] = {
-    Decline.RESPONSE_TOO_LATE: _failed(
-        BAD_REQUEST,
-        "customer",
-        "payment_timed_out",
-        "Your payment was not completed on time. Please try again later.",
-        _AUTHENTICATION,
-    ),
-    Decline.CUSTOMER_CANCELLATION: _failed(
-        BAD_REQUEST,
-        "customer",
-        "payment_cancelled",
-        "Your payment has been cancelled. " + _RETRY,
-        _AUTHENTICATION,
-    ),
-    Decline.INSUFFICIENT_FUNDS: _failed(
-        BAD_REQUEST,
-        "customer",
-        "insufficient_funds",
-        "Your payment could not be completed due to insufficient account balance. " + _RETRY,
-    ),
-    Decline.NOT_PERMITTED_TO_CARDHOLDER: _failed(
-        BAD_REQUEST,
-        "issuer_bank",
-        "card_disabled_for_online_payments",
-        "Your card is not enabled for online payments. " + _RETRY,
-    ),
-    Decline.INVALID_CARD_NUMBER: _failed(
-        BAD_REQUEST, "customer", "card_number_invalid", "The card number is not valid. " + _RETRY
-    ),
-    Decline.EXPIRED_CARD: _failed(
-        BAD_REQUEST, "customer", "card_expired", "Your card has expired. " + _RETRY
-    ),
-    Decline.PIN_TRIES_EXCEEDED: _failed(
-        BAD_REQUEST,
-        "customer",
-        "otp_attempts_exceeded",
-        "Payment failed because the OTP was entered wrongly too often. " + _RETRY,
-        _AUTHENTICATION,
-    ),
-    Decline.WRONG_PIN: _failed(
-        BAD_REQUEST,
-        "customer",
-        "incorrect_otp",
-        "Payment processing failed because of incorrect OTP",
-        _AUTHENTICATION,
-    ),
-    Decline.CARD_AUTHENTICATION_FAILED: _failed(
-        GATEWAY,
-        "issuer_bank",
-        "authentication_failed",
-        "Your payment could not be authenticated by the bank. " + _RETRY,
-        _AUTHENTICATION,
-    ),
-    Decline.NO_CHECKING_ACCOUNT: _failed(
-        BAD_REQUEST,
-        "customer",
-        "bank_account_validation_failed",
-        "The payment was made from another bank account than the registered one. " + _RETRY,
-    ),
+    Decline.RESPONSE_TOO_LATE: Failed(
+        BAD_REQUEST, "customer", _SHOWN, "payment_timed_out",
+        "Your payment was not completed on time. Please try again later."),
+    Decline.CUSTOMER_CANCELLATION: Failed(
+        BAD_REQUEST, "customer", _SHOWN, "payment_cancelled",
+        f"Your payment has been cancelled. {_AGAIN}"),
+    Decline.INSUFFICIENT_FUNDS: Failed(
+        BAD_REQUEST, "customer", _ASKED, "insufficient_funds",
+        f"Your payment could not be completed due to insufficient account balance. {_AGAIN}"),
+    Decline.NOT_PERMITTED_TO_CARDHOLDER: Failed(
+        BAD_REQUEST, "issuer_bank", _ASKED, "card_disabled_for_online_payments",
+        f"Your card is not enabled for online payments. {_AGAIN}"),
+    Decline.INVALID_CARD_NUMBER: Failed(
+        BAD_REQUEST, "customer", _ASKED, "card_number_invalid",
+        f"The card number is not valid. {_AGAIN}"),
+    Decline.EXPIRED_CARD: Failed(
+        BAD_REQUEST, "customer", _ASKED, "card_expired", f"Your card has expired. {_AGAIN}"),
+    Decline.PIN_TRIES_EXCEEDED: Failed(
+        BAD_REQUEST, "customer", _SHOWN, "otp_attempts_exceeded",
+        f"Payment failed because the OTP was entered wrongly too often. {_AGAIN}"),
+    Decline.WRONG_PIN: Failed(
+        BAD_REQUEST, "customer", _SHOWN, "incorrect_otp",
+        "Payment processing failed because of incorrect OTP"),
+    Decline.CARD_AUTHENTICATION_FAILED: Failed(
+        GATEWAY, "issuer_bank", _SHOWN, "authentication_failed",
+        f"Your payment could not be authenticated by the bank. {_AGAIN}"),
+    Decline.NO_CHECKING_ACCOUNT: Failed(
+        BAD_REQUEST, "customer", _ASKED, "bank_account_validation_failed",
+        f"The payment was made from another bank account than the registered one. {_AGAIN}"),
     Decline.REENTER_TRANSACTION: _FAILED,
 }
+# fmt: on
 
 
 def failed(decline: Decline, method: Method) -> Failed:

@@ -4,12 +4,11 @@ from typing import Final
 
 from counterfoil.core.card import Secret
 from counterfoil.dialects.razorpay import reading, signatures
-from counterfoil.dialects.razorpay.auth import WIRE
+from counterfoil.dialects.razorpay.auth import TEST, WIRE
 from counterfoil.dialects.razorpay.call import Call, answer
 from counterfoil.dialects.razorpay.errors import NO_URL, NOWHERE, Failure
 from counterfoil.exchange import Reply
 
-TEST: Final = "rzp_test_"
 PAYMENT: Final = ("razorpay_order_id", "razorpay_payment_id", "razorpay_signature")
 KNOWN: Final = (*PAYMENT, "body", "signature")
 

@@ -60,6 +60,7 @@ class PaymentFacts(Record):
     browser: Browser | None = None
     flow: str | None = None
     once: str | None = None
+    customer: str | None = None
     password: Password = Password()
     refunds: tuple[tuple[int, int, str], ...] = ()
 
@@ -77,6 +78,7 @@ class Mark(Record):
     late: bool = False
 
 
+_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _order: Final = msgspec.json.Decoder(OrderFacts).decode
 _payment: Final = msgspec.json.Decoder(PaymentFacts).decode
 _refund: Final = msgspec.json.Decoder(RefundFacts).decode
@@ -134,6 +136,13 @@ def as_of(edits: Edits, at: int) -> str | None:
     """The notes at an instant; None where nothing was ever said."""
     known = [notes for since, notes in edits if since <= at]
     return known[-1] if known else (edits[0][1] if edits else None)
+
+
+def with_order(order: Order, kept: OrderFacts) -> Order:
+    """The order with these facts; what other wires keep of it stays."""
+    known = _members(order.facts or "{}")
+    others = {name: known[name] for name in known if name not in OrderFacts.__struct_fields__}
+    return replace(order, facts=msgspec.json.encode(others | _members(text(kept))).decode())
 
 
 def with_payment(order: Order, payment: Payment) -> Order:

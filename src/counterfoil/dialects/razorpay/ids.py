@@ -49,13 +49,13 @@ def base62(number: int) -> str:
 def place(text: str, prefix: str) -> Place:
     """What the id means; raises `Failure`, where nothing could have it."""
     body = text.removeprefix(prefix)
-    if SHAPE.fullmatch(body) is None:
+    if SHAPE.fullmatch(body) is None or not text.startswith(prefix):
         raise Failure(f"{body} is not a valid id" if body.isascii() else "The id is not valid")
     number = 0
     for digit in body:
         number = number * len(DIGITS) + VALUES[digit]
     order, meant = number >> PLACE_BITS, number & ((1 << PLACE_BITS) - 1)
-    if not text.startswith(prefix) or order > ID_MAX:
+    if order > ID_MAX:
         raise unknown()
     return Place(order, meant)
 

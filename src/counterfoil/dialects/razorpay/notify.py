@@ -5,21 +5,20 @@ A notice of ours may be several events of this wire (a charge that completes an 
 Source: the vendor's webhook pages; the times between repetitions are measured ones.
 """
 
-import hmac
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from msgspec.structs import replace
 
 from counterfoil.core.callbacks import Callback, Told
-from counterfoil.core.card import Secret
 from counterfoil.core.events import Event
 from counterfoil.core.order import Kind, Operation, Order, Outcome, Payment
 from counterfoil.core.rules import find
 from counterfoil.core.schedule import Schedule
-from counterfoil.dialects.razorpay import ids, render, subscriptions
+from counterfoil.dialects.razorpay import facts, ids, render, signatures, subscriptions
 
 SECOND_US: Final = 1_000_000
+TIMEOUT_S: Final = 5
 CARD: Final = frozenset({"card"})
 # 6, 13, 20, 43, 82 seconds after the event, then twice the time each: 16 posts in 22.8 hours.
 PAUSES_S: Final = (6, 7, 7, 23, 39, *(82 << step for step in range(10)))
@@ -36,7 +35,7 @@ EVENTS: Final[Mapping[Event, tuple[str, ...]]] = {
 class Webhook:
     """Implements `core.callbacks.Form`."""
 
-    schedule = Schedule(pauses_s=PAUSES_S, spread_percent=0)
+    schedule = Schedule(pauses_s=PAUSES_S, spread_percent=0, switches_off=True)
     events = frozenset(EVENTS)
 
     def callback(self, told: Told) -> Callback | None:
@@ -76,21 +75,17 @@ def _callback(told: Told, part: int, name: str) -> Callback | None:
         ("Request-Id", number),
     ]
     if told.secrets:
-        headers.append(("X-Razorpay-Signature", signed(told.secrets[0], body)))
-    return Callback(body=body, headers=tuple(headers))
-
-
-def signed(secret: Secret, body: bytes) -> str:
-    """HMAC-SHA-256 of the very bytes that are sent, in hexadecimal."""
-    return hmac.digest(secret.reveal().encode(), body, "sha256").hex()
+        headers.append(("X-Razorpay-Signature", signatures.of(told.secrets[0], body)))
+    return Callback(body=body, headers=tuple(headers), timeout_s=TIMEOUT_S)
 
 
 def _happened(name: str, order: Order, payment: Payment, operation: Operation) -> bool:
     if name == "order.paid":
         return render.order(order).status == "paid"
     if name == "refund.speed_changed":
-        known = render.refund(order, _number(order, payment), operation)
-        return known.speed_requested == "optimum" and known.speed_processed == "normal"
+        pending = operation.outcome is Outcome.PENDING
+        asked = facts.of_refund(operation).optimum and not pending
+        return asked and render.speed(payment, operation) == "normal"
     if operation.kind is Kind.REVERSE:
         return render.gives_back(payment, operation)
     return operation.outcome is not Outcome.PENDING

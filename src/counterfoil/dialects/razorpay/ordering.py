@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.money import Money, digits, payable
@@ -40,7 +41,7 @@ def draft(given: Given, merchant: Merchant, key: str, now: int) -> Draft:
     """The order to be made; raises `Failure`."""
     reading.only(given, KNOWN)
     reading.need(given, "amount", "currency")
-    amount = money(given, merchant)
+    amount = enough(money(given, merchant))
     notes = reading.notes(given)
     kept = OrderFacts(
         key=key,
@@ -65,14 +66,24 @@ def money(given: Given, merchant: Merchant) -> Money:
         raise Failure("Currency is not supported", "currency")
     if minor < 0:
         raise Failure("amount: must be no less than 0.", "amount")
-    least = Money(minor=AMOUNT_MIN, currency=code)
-    if minor < AMOUNT_MIN:
-        raise Failure(f"The amount must be at least {code} {least.text()}", "amount")
     if minor > AMOUNT_MAX:
         raise Failure("Amount exceeds maximum amount allowed.", "amount")
-    if digits(code) == THREE and minor % TEN:
+    return rounded(Money(minor=minor, currency=code))
+
+
+def rounded(amount: Money) -> Money:
+    """The amount, if its currency has fewer than three decimals or the last is 0."""
+    if digits(amount.currency) == THREE and amount.minor % TEN:
         raise Failure("The amount must end in 0 in this currency.", "amount")
-    return Money(minor=minor, currency=code)
+    return amount
+
+
+def enough(amount: Money) -> Money:
+    """The amount, if it is no less than the least; raises `Failure`."""
+    if amount.minor < AMOUNT_MIN:
+        least = replace(amount, minor=AMOUNT_MIN).text()
+        raise Failure(f"The amount must be at least {amount.currency} {least}", "amount")
+    return amount
 
 
 def custom(notes: str | None) -> tuple[tuple[str, str], ...]:
@@ -97,7 +108,7 @@ def _first(kept: OrderFacts, given: Given, amount: int) -> OrderFacts:
         raise Failure(f"{name} should be greater than or equal to 0.", name)
     if least > amount:
         raise Failure(f"{name} should be less than or equal to amount.", name)
-    return msgspec.structs.replace(kept, first_minor=least)
+    return replace(kept, first_minor=least)
 
 
 def _method(given: Given) -> str | None:
@@ -112,11 +123,9 @@ def _ifsc(given: Given) -> str | None:
     account = reading.inner(given, "bank_account")
     if not account:
         return None
-    reading.only(account, ("account_number", "name", "ifsc"), "bank_account.")
-    for name in ("account_number", "name", "ifsc"):
-        if reading.absent(account, name):
-            path = f"bank_account.{name}"
-            raise Failure(f"The bank account.{name} field is required.", path)
+    names = ("account_number", "name", "ifsc")
+    reading.only(account, names, "bank_account.")
+    reading.need(account, *names, within="bank_account.")
     code = reading.text(account, "ifsc")
     if code is None or IFSC.fullmatch(code) is None:
         raise Failure("The bank account.ifsc is invalid.", "bank_account.ifsc")
@@ -128,8 +137,9 @@ def _captured(kept: OrderFacts, given: Given) -> OrderFacts:
     capture = reading.flag(given, "payment_capture")
     newer = reading.inner(given, "payment")
     if not newer:
-        return msgspec.structs.replace(kept, capture=capture)
+        return replace(kept, capture=capture)
     reading.only(newer, ("capture", "capture_options"), "payment.")
+    reading.need(newer, "capture", within="payment.")
     word = reading.text(newer, "capture")
     if word not in CAPTURES:
         raise Failure("The selected payment.capture is invalid.", "payment.capture")
@@ -138,12 +148,14 @@ def _captured(kept: OrderFacts, given: Given) -> OrderFacts:
     reading.only(options, names, "payment.capture_options.")
     if reading.text(options, "refund_speed") not in (None, *SPEEDS):
         raise Failure("The selected refund speed is invalid.", "refund_speed")
+    if options and CAPTURES[word]:
+        reading.need(options, names[0])
     automatic = _period(options, names[0], EXPIRY_MIN)
     return msgspec.structs.replace(
         kept,
         capture=CAPTURES[word],
         automatic_expiry=automatic,
-        manual_expiry=_period(options, names[1], automatic or EXPIRY_MIN),
+        manual_expiry=_period(options, names[1], automatic or EXPIRY_MIN) or EXPIRY_MAX,
     )
 
 

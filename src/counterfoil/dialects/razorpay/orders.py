@@ -8,9 +8,10 @@ from msgspec.structs import replace
 from counterfoil.core.order import Order
 from counterfoil.core.ports import OrderQuery
 from counterfoil.core.rules import Standing
-from counterfoil.dialects.razorpay import facts, ordering, queries, reading, render
+from counterfoil.dialects.razorpay import facts, ordering, parts, queries, reading, render
 from counterfoil.dialects.razorpay.call import Call, answer
-from counterfoil.dialects.razorpay.errors import Failure
+from counterfoil.dialects.razorpay.errors import DUPLICATE, USED, Failure
+from counterfoil.engine.collect import Extras
 from counterfoil.exchange import Reply
 
 EXPANDS: Final = ("payments", "payments.card", "transfers", "virtual_account")
@@ -28,12 +29,14 @@ async def create(call: Call) -> Reply:
     given = await call.read()
     draft = ordering.draft(given, call.merchant, call.key, call.now)
     once = call.once()
-    if draft.reference and once is None and "razorpay.unique_receipts" in call.merchant.settings:
+    extras = None
+    if draft.reference and "razorpay.unique_receipts" in call.merchant.settings:
         query = OrderQuery(merchant=call.merchant.id, limit=1, references=(draft.reference,))
-        if await call.gateway.store.orders(query):
-            raise Failure("Duplicate request. This request has already been processed.", "receipt")
+        if once is None and await call.gateway.store.orders(query):
+            raise Failure(USED, "receipt", why=DUPLICATE)
+        extras = Extras(names=(f"razorpay.order/{draft.reference}",))
     order = call.collection.order(call.merchant, draft)
-    made = await call.collection.keep(call.merchant, order, once)
+    made = await call.collection.keep(call.merchant, order, once, extras=extras)
     assert made.at is not None
     return answer(render.order(made.order, made.at))
 
@@ -41,8 +44,7 @@ async def create(call: Call) -> Reply:
 async def fetch(call: Call) -> Reply:
     """GET /v1/orders/{id}."""
     expand = reading.expands(call.exchange.pairs, EXPANDS_ONE)
-    order = await call.order()
-    return answer(render.order(order, expand=expand, offers="offers" in expand))
+    return answer(render.order(await call.order(), expand=expand))
 
 
 async def list_orders(call: Call) -> Reply:
@@ -52,7 +54,10 @@ async def list_orders(call: Call) -> Reply:
     authorized = reading.flag(given, "authorized")
     receipt, status = given.get("receipt"), given.get("status")
     expand = reading.expands(call.exchange.pairs, EXPANDS)
-    standings = STANDINGS.get(status, ()) if status else ()
+    if status and status not in STANDINGS:
+        return answer(render.collection(()))
+    standings = STANDINGS[status] if status else ()
+    noted = await parts.noted(call) if authorized else set()
     if authorized:
         standings = (Standing.AUTHORIZED,)
 
@@ -66,10 +71,15 @@ async def list_orders(call: Call) -> Reply:
             references=(receipt,) if receipt else (),
             standings=standings,
         )
-        return await call.gateway.store.orders(query)
+        found = list(await call.gateway.store.orders(query))
+        end = found[-1].id if len(found) == limit else page.first - 1
+        known = {order.id for order in found}
+        more = {number for number in noted - known if end < number < before}
+        found += [await call.load(number) for number in more if number <= page.last]
+        return sorted(found, key=lambda order: -order.id)[:limit]
 
     async def keep(order: Order) -> bool:
-        if facts.of_order(order).bare:
+        if facts.of_order(order).bare or (receipt and order.reference != receipt):
             return False
         if authorized is not None and authorized != _authorized(order):
             return False
@@ -100,7 +110,7 @@ async def update(call: Call) -> Reply:
         kept = facts.of_order(order)
         before = kept.notes or ((order.created, bytes(render.order_notes(order)).decode()),)
         kept = replace(kept, notes=facts.edited(before, notes, now))
-        return replace(order, facts=facts.text(kept), custom=ordering.custom(notes))
+        return replace(facts.with_order(order, kept), custom=ordering.custom(notes))
 
     made = await call.collection.alter(call.merchant, order.id, alter, call.once())
     assert made.at is not None

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from counterfoil.core.card import Brand, Card
 from counterfoil.core.declines import Decline
-from counterfoil.core.order import Order
+from counterfoil.core.order import Kind, Order
 from counterfoil.core.rules import Command
 from counterfoil.dialects.razorpay import facts, ids, reading, render
 from counterfoil.dialects.razorpay.call import Call, Meant, answer, proof
@@ -59,22 +59,25 @@ async def resend(call: Call) -> Reply:
 
 async def submit(call: Call) -> Reply:
     """POST /v1/payments/{id}/otp/submit."""
-    return await _submit(call, await call.payment())
+    given = await call.read()
+    return await _submit(call, await call.payment(), given)
 
 
 async def submit_to(call: Call) -> Reply:
     """POST /v1/payments/{id}/otp_submit/{token}."""
+    given = await call.read()
     meant = await call.payment()
     token = proof(call.gateway, "otp", call.merchant.id, meant.id).hex()
     if not hmac.compare_digest(token.encode(), call.parts[-1].encode()):
         raise ids.unknown()
-    return await _submit(call, meant)
+    return await _submit(call, meant, given)
 
 
 async def _opened(call: Call) -> Meant:
     """The payment, with a password that may be submitted."""
-    reading.only(await call.read(), ("key_id",))
+    given = await call.read()
     meant = await call.payment()
+    reading.only(given, ("key_id",))
 
     def alter(order: Order) -> Order:
         payment = order.payments[meant.number - 1]
@@ -94,8 +97,7 @@ def _with(order: Order, meant: Meant, password: Password) -> Order:
     return facts.with_payment(order, replace(payment, facts=facts.text(kept)))
 
 
-async def _submit(call: Call, meant: Meant) -> Reply:
-    given = await call.read()
+async def _submit(call: Call, meant: Meant, given: reading.Given) -> Reply:
     reading.only(given, ("otp", "key_id"))
     reading.need(given, "otp")
     if RIGHT.fullmatch(reading.text(given, "otp") or "") is None:
@@ -106,7 +108,9 @@ async def _submit(call: Call, meant: Meant) -> Reply:
         return authorization(call.merchant, Meant(order, meant.number), call.now)
 
     done = await call.perform(meant.order.id, choose, call.once())
-    settled(done, meant.number)
+    assert done.operation is not None
+    if done.operation.kind is Kind.AUTHORIZE:  # a capture that follows is not the payer's affair
+        settled(done, meant.number)
     return answer(await success(call, meant))
 
 

@@ -22,14 +22,17 @@ from counterfoil.dialects.razorpay.call import Call, Meant, answer, proof
 from counterfoil.dialects.razorpay.errors import (
     ALREADY_PAID,
     INITIATION,
+    INVALID,
     NO_URL,
     NOWHERE,
     PAID,
+    TOO_MUCH,
     Failure,
     Why,
 )
 from counterfoil.dialects.razorpay.facts import PaymentFacts
 from counterfoil.dialects.razorpay.methods import Method, method_of
+from counterfoil.dialects.razorpay.parts import note
 from counterfoil.dialects.razorpay.reading import Given
 from counterfoil.engine.collect import Extras
 from counterfoil.engine.guide import browser
@@ -39,6 +42,7 @@ from counterfoil.exchange import Reply, is_web_address
 METHODS: Final[Mapping[str, Method]] = {
     each.value: each for each in Method if each is not Method.LATER
 }
+UNSERVED: Final = ("emi", "paylater", "cardless_emi")
 WAIT_S: Final = 600  # about ten minutes, then the attempt has failed
 LIFE_S: Final = 3 * 24 * 3600  # what nobody captures is given back
 MINUTE_S: Final = 60
@@ -67,7 +71,6 @@ NOT_EQUAL: Final = (
     "To pay successfully, please try using right amount."
 )
 DONE_ALREADY: Final = "Payment already done for this order."
-TOO_MUCH: Final = "Payment amount is greater than the amount due for order."
 
 
 class Instrument(NamedTuple):
@@ -113,9 +116,9 @@ async def validate_vpa(call: Call) -> Reply:
 async def begin(call: Call, given: Given, paid: Instrument | None = None) -> Meant:
     """The attempt, made; a UPI request is on its way. Raises `Failure`.
 
-    `paid`: what our own page has read already, whatever servers may do.
+    `paid`: what our own page has read already.
     """
-    if paid is None and "razorpay.no_server_payments" in call.merchant.settings:
+    if call.parts[3:4] == ["create"] and not call.serves:
         raise Failure(NO_URL, why=NOWHERE)
     reading.only(given, KNOWN)
     reading.need(given, "amount", "currency", "email", "contact", "method")
@@ -125,13 +128,14 @@ async def begin(call: Call, given: Given, paid: Instrument | None = None) -> Mea
     once = call.once()
     named = reading.text(given, "order_id")
     if named is None:
-        order = call.collection.order(call.merchant, _bare(given, amount, call))
+        order = call.collection.order(call.merchant, _bare(given, ordering.enough(amount), call))
         order = replace(order, payments=(_ready(payment, order, call),))
         waiting = call.collection.waiting(order, payment, WAIT_S)
         extras = replace(extras, timers=(waiting,))
         done = await call.collection.keep(call.merchant, order, once, extras=extras)
     else:
-        order = await call.order(named)
+        order = await _named(call, named)
+        await note(call, order, payment)
         waiting = call.collection.waiting(order, payment, WAIT_S)
         extras = replace(extras, timers=(waiting,))
         done = await call.collection.alter(
@@ -146,6 +150,14 @@ async def begin(call: Call, given: Given, paid: Instrument | None = None) -> Mea
     if method_of(payment) is Method.UPI and meant.payment.id == payment.id:
         await authorize(call, meant)
     return meant
+
+
+async def _named(call: Call, text: str) -> Order:
+    try:
+        return await call.order(text)
+    except Failure as failure:
+        failure.why = _initiation("invalid_order_id")
+        raise
 
 
 def _number(order: Order, payment: Payment, key: str | None) -> int:
@@ -206,6 +218,8 @@ def check(order: Order, payment: Payment) -> None:
         raise Failure("Payment currency must be the order's.", "currency")
     if not kept.partial and minor != order.amount.minor:
         raise Failure(NOT_EQUAL, "amount", why=_initiation("order_amount_mismatch"))
+    if minor != due:  # the last part may be as small as it is
+        ordering.enough(payment.amount)
     if minor > due - held:
         raise Failure(TOO_MUCH, "amount")
     first = kept.first_minor or 0
@@ -230,7 +244,8 @@ def _ready(payment: Payment, order: Order, call: Call) -> Payment:
     if not mine.notes:
         known = bytes(render.order_notes(order)).decode()
         mine = replace(mine, notes=((call.now, known),))
-    life_s = LIFE_S if minutes is None else minutes * MINUTE_S
+    own = None if call.merchant.authorization_days is not None else LIFE_S
+    life_s = own if minutes is None else minutes * MINUTE_S
     return replace(payment, life_s=life_s, facts=facts.text(mine))
 
 
@@ -253,6 +268,7 @@ def _payment(call: Call, given: Given, amount: Money, paid: Instrument) -> tuple
         browser=_browser(given),
         flow=paid.flow,
         once=once.key if once else None,
+        customer=reading.text(given, "customer_id"),
     )
     terminal = call.merchant.terminal(None, amount.currency)
     payment = Payment(
@@ -293,7 +309,8 @@ def instrument(given: Given, call: Call) -> Instrument:
     word = reading.text(given, "method") or ""
     method = METHODS.get(word)
     if method is None:
-        raise Failure(f"Invalid payment method given: {word}", "method")
+        why = _initiation("payment_method_not_enabled" if word in UNSERVED else INVALID)
+        raise Failure(f"Invalid payment method given: {word}", "method", why=why)
     if method is Method.CARD:
         return Instrument(method, card=_card(given, call))
     if method is Method.UPI:
@@ -319,9 +336,7 @@ def _vpa(vpa: str | None) -> str:
 def _card(given: Given, call: Call) -> NewCard:
     """A card as it was typed in. No failure repeats anything of it."""
     card = reading.inner(given, "card")
-    for name in ("number", "name", "expiry_month", "expiry_year", "cvv"):
-        if reading.absent(card, name):
-            raise Failure(f"The card.{name.replace('_', ' ')} field is required.", f"card.{name}")
+    reading.need(card, "number", "name", "expiry_month", "expiry_year", "cvv", within="card.")
     pan = parse_pan(str(card["number"]))
     if pan is None:
         why = Why("customer", INITIATION, "card_number_invalid")

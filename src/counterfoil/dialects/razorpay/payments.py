@@ -1,19 +1,11 @@
 """Payments: list, fetch, update, capture, card."""
 
-from collections.abc import Sequence
 from typing import Final
 
 from msgspec.structs import replace
 
-from counterfoil.core.order import (
-    Kind,
-    Operation,
-    Order,
-    Outcome,
-    Payment,
-    instant_of,
-)
-from counterfoil.core.ports import Listed, OperationQuery
+from counterfoil.core.order import Kind, Operation, Order, Outcome, instant_of
+from counterfoil.core.ports import Listed
 from counterfoil.core.rules import Command
 from counterfoil.dialects.razorpay import facts, ids, queries, reading, render
 from counterfoil.dialects.razorpay.call import Call, Meant, answer
@@ -29,7 +21,7 @@ from counterfoil.dialects.razorpay.errors import (
 )
 from counterfoil.dialects.razorpay.methods import Method, method_of
 from counterfoil.dialects.razorpay.orders import new_notes
-from counterfoil.dialects.razorpay.shapes import CardOut, PaymentOut
+from counterfoil.dialects.razorpay.shapes import Shown
 from counterfoil.engine.perform import Done
 from counterfoil.exchange import Reply
 
@@ -54,38 +46,13 @@ async def fetch(call: Call) -> Reply:
 async def list_payments(call: Call) -> Reply:
     """GET /v1/payments: those that were tried, as their orders' list has them."""
     expand = reading.expands(call.exchange.pairs, EXPANDS)
-    page = queries.page(call.exchange.query)
-
-    async def fetch(before: int, limit: int) -> Sequence[Listed]:
-        query = OperationQuery(
-            merchant=call.merchant.id,
-            limit=limit,
-            first=page.first,
-            last=page.last,
-            before=before,
-            kinds=(Kind.AUTHORIZE,),
-            outcomes=CLOSED,
-        )
-        return await call.gateway.store.operations(query)
 
     async def keep(listed: Listed) -> bool:
         return not facts.late(listed.operation)
 
-    found = await queries.walk(page, fetch, lambda listed: listed.operation.id, keep)
-    shown = []
-    for listed in found:
-        order = await call.load(listed.order)
-        number, _ = payment_of(order, listed.operation)
-        shown.append(render.payment(order, number, expand=expand))
+    found = await queries.operations(call, (Kind.AUTHORIZE,), CLOSED, keep)
+    shown = [render.payment(each.order, each.number, expand=expand) for each, _ in found]
     return answer(render.collection(shown))
-
-
-def payment_of(order: Order, operation: Operation) -> tuple[int, Payment]:
-    """The payment that an operation is about, and its number."""
-    for number, payment in enumerate(order.payments, start=1):
-        if any(each.id == operation.id for each in payment.log):
-            return number, payment
-    raise ids.unknown()
 
 
 async def update(call: Call) -> Reply:
@@ -139,7 +106,7 @@ async def capture(call: Call) -> Reply:
     return answer(outcome(done, meant))
 
 
-def outcome(done: Done, meant: Meant) -> PaymentOut:
+def outcome(done: Done, meant: Meant) -> Shown:
     """The payment after an operation; raises `Failure` where that was declined."""
     operation = done.operation
     assert operation is not None
@@ -163,6 +130,8 @@ def declined(order: Order, number: int, operation: Operation) -> Failure:
     assert operation.decline is not None
     payment = order.payments[number - 1]
     told = failed(operation.decline, method_of(payment))
+    if operation.kind is Kind.CHARGE:
+        told = told._replace(step=CAPTURE, reason="capture_failed")
     gateway = told.code != "BAD_REQUEST_ERROR"
     metadata = {"payment_id": ids.written("pay_", order.id, number)}
     if not facts.of_order(order).bare:
@@ -187,7 +156,7 @@ async def card_by_id(call: Call) -> Reply:
     return answer(_card(await call.payment(call.parts[-1], "card_")))
 
 
-def _card(meant: Meant) -> CardOut:
+def _card(meant: Meant) -> Shown:
     if method_of(meant.payment) is not Method.CARD:
         raise Failure("Payment was not done using card")
     return render.card(meant.order, meant.number)

@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
 
-from counterfoil.core.order import id_at
-from counterfoil.core.ports import ID_MAX
+from counterfoil.core.order import Kind, Operation, Outcome, id_at
+from counterfoil.core.ports import ID_MAX, Listed, OperationQuery
+from counterfoil.dialects.razorpay.call import Call, Meant
 from counterfoil.dialects.razorpay.errors import Failure
 from counterfoil.dialects.razorpay.reading import COUNT_MAX, FROM_S, TO_S, integer
 
@@ -27,19 +28,21 @@ class Page(NamedTuple):
 
 def page(given: Query) -> Page:
     """The page that a query string asks for; raises `Failure`."""
-    count, skip = integer(given, "count"), integer(given, "skip")
-    if count is not None and count < 1:
-        raise Failure("The count must be at least 1.", "count")
-    if count is not None and count > COUNT_MAX:
-        raise Failure(f"The count may not be greater than {COUNT_MAX}.", "count")
-    if skip is not None and skip < 0:
-        raise Failure("The skip must be at least 0.", "skip")
-    if skip is not None and skip > SKIP_MAX:
-        raise Failure(f"The skip may not be greater than {SKIP_MAX}.", "skip")
+    count = _within(given, "count", 1, COUNT_MAX) or COUNT
+    skip = _within(given, "skip", 0, SKIP_MAX) or 0
     start, end = _instant(given, "from"), _instant(given, "to")
     first = 0 if start is None else max(0, id_at(start * SECOND_US))
     last = ID_MAX if end is None else max(0, id_at((end + 1) * SECOND_US)) - 1
-    return Page(count or COUNT, skip or 0, first, last)
+    return Page(count, skip, first, last)
+
+
+def _within(given: Query, name: str, least: int, most: int) -> int | None:
+    value = integer(given, name)
+    if value is not None and value < least:
+        raise Failure(f"The {name} must be at least {least}.", name)
+    if value is not None and value > most:
+        raise Failure(f"The {name} may not be greater than {most}.", name)
+    return value
 
 
 def _instant(given: Query, name: str) -> int | None:
@@ -79,3 +82,28 @@ async def walk(
             break
         before = key(rows[-1])
     return found[: page.size]
+
+
+async def operations(
+    call: Call,
+    kinds: tuple[Kind, ...],
+    outcomes: tuple[Outcome, ...],
+    keep: Callable[[Listed], Awaitable[bool]],
+) -> list[tuple[Meant, Operation]]:
+    """The operations of the page that is asked for, as they are now, with their payments."""
+    wanted = page(call.exchange.query)
+
+    async def fetch(before: int, limit: int) -> Sequence[Listed]:
+        query = OperationQuery(
+            merchant=call.merchant.id,
+            limit=limit,
+            first=wanted.first,
+            last=wanted.last,
+            before=before,
+            kinds=kinds,
+            outcomes=outcomes,
+        )
+        return await call.gateway.store.operations(query)
+
+    found = await walk(wanted, fetch, lambda each: each.operation.id, keep)
+    return [await call.listed(each) for each in found]

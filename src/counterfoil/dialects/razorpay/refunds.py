@@ -1,16 +1,18 @@
 """Refunds: of a payment, normal or instant; list, fetch, update; once under either header."""
 
 import re
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
+from counterfoil.core.errors import Code, Refused
+from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Order, Outcome
-from counterfoil.core.ports import Listed, OperationQuery
-from counterfoil.core.rules import Command
-from counterfoil.dialects.razorpay import facts, ids, queries, reading, render
+from counterfoil.core.ports import Listed
+from counterfoil.core.rules import Command, Plan, find
+from counterfoil.core.schedule import SECOND_US
+from counterfoil.dialects.razorpay import facts, ids, ordering, queries, reading, render
 from counterfoil.dialects.razorpay.call import Call, Meant, answer
 from counterfoil.dialects.razorpay.errors import (
     AT_WORK,
@@ -21,7 +23,6 @@ from counterfoil.dialects.razorpay.errors import (
     Why,
 )
 from counterfoil.dialects.razorpay.orders import new_notes
-from counterfoil.dialects.razorpay.payments import payment_of
 from counterfoil.dialects.razorpay.shapes import CollectionOut
 from counterfoil.engine.perform import Done, Once
 from counterfoil.exchange import Reply
@@ -33,6 +34,10 @@ KEY: Final = re.compile(r"[A-Za-z0-9_-]{10,200}", re.ASCII)
 KEY_MIN: Final = 10
 STATE: Final = Why("business", REFUND, "input_validation_failed")
 KINDS: Final = (Kind.REFUND, Kind.REVERSE)
+NAME: Final = "razorpay.refund/"  # a receipt is a name of the account: good for one refund
+RECEIPT_USED: Final = "Duplicate receipt found for this refund request."
+LIFE_US: Final = 183 * 24 * 3600 * SECOND_US
+TOO_OLD: Final = "Refund is not supported by the bank because the payment is more than 6 months old"
 EDITS_MAX: Final = 500  # replaced notes of a payment's refunds that are remembered
 
 
@@ -67,11 +72,23 @@ async def _refund(call: Call, given: reading.Given, meant: Meant) -> Reply:
         facts=facts.text(kept),
     )
     once, again = _once(call, asked)
-    done = await call.perform(meant.order.id, lambda order: _choose(order, meant, wish), once)
+
+    def plan(order: Order) -> Plan:
+        command = _choose(order, meant, wish, call.now)
+        return Plan(
+            order=order, commands=(command,), names=() if receipt is None else (NAME + receipt,)
+        )
+
+    try:
+        done = await call.gateway.orders.carry_on(call.merchant, meant.order.id, plan, once)
+    except Refused as refusal:
+        if refusal.code is Code.NAME_TAKEN:
+            raise Failure(RECEIPT_USED, "receipt", why=STATE) from refusal
+        raise
     return await _refunded(call, meant, done, current=again)
 
 
-def _choose(order: Order, meant: Meant, wish: Command) -> Command:
+def _choose(order: Order, meant: Meant, wish: Command, now: int) -> Command:
     """The refund, if the payment can give it; raises `Failure`."""
     payment = order.payments[meant.number - 1]
     stands = render.sums(payment)
@@ -79,29 +96,29 @@ def _choose(order: Order, meant: Meant, wish: Command) -> Command:
         raise Failure(NOT_CAPTURED, why=STATE)
     if stands.status == "refunded":
         raise Failure("The payment has been fully refunded already", why=STATE)
-    minor = wish.minor
-    if minor == 0:
-        raise Failure("Amount cannot be blank.", "amount")
-    if minor is not None and minor < 0:
-        raise Failure("The amount must be at least INR 1.00.", "amount")
-    if minor is not None and minor > stands.amount - stands.refunded:
-        raise Failure(REFUND_TOO_MUCH, "amount", why=STATE)
-    if wish.number is not None and _used(order, wish.number):
-        raise Failure("Duplicate receipt found for this refund request.", "receipt", why=STATE)
-    if render.waits(payment) and minor is None:
+    if wish.minor is not None:
+        _check(replace(payment.amount, minor=wish.minor), stands.amount - stands.refunded)
+    if now - render.began(payment) > LIFE_US:
+        raise Failure(TOO_OLD, why=STATE)
+    if render.waits(payment) and wish.minor is None:
         raise Failure(AT_WORK, why=STATE)
     return wish
 
 
-def _used(order: Order, receipt: str) -> bool:
-    return any(each.kind is Kind.REFUND and each.number == receipt for each in order.operations)
+def _check(amount: Money, left: int) -> None:
+    if amount.minor == 0:
+        raise Failure("Amount cannot be blank.", "amount")
+    if amount.minor < 0:
+        raise Failure("The amount must be at least INR 1.00.", "amount")
+    if ordering.rounded(amount).minor > left:
+        raise Failure(REFUND_TOO_MUCH, "amount", why=STATE)
 
 
 async def _refunded(call: Call, meant: Meant, done: Done, *, current: bool) -> Reply:
     """The refund as it was made; under this wire's own header, as it is now."""
     assert done.operation is not None
     order = await call.load(meant.order.id) if current else done.order
-    operation = next(each for each in order.operations if each.id == done.operation.id)
+    _, operation = find(order, done.operation.id)
     at = facts.FOREVER if current else done.at or operation.closed or operation.created
     return answer(render.refund(order, meant.number, operation, at))
 
@@ -157,36 +174,15 @@ async def list_refunds(call: Call) -> Reply:
     named = call.exchange.query.get("payment_id")
     if named:
         return answer(_page_of(call, await call.payment(named)))
-    page = queries.page(call.exchange.query)
-    known: dict[int, Order] = {}
-
-    async def fetch(before: int, limit: int) -> Sequence[Listed]:
-        query = OperationQuery(
-            merchant=call.merchant.id,
-            limit=limit,
-            first=page.first,
-            last=page.last,
-            before=before,
-            kinds=KINDS,
-            outcomes=tuple(Outcome),
-        )
-        return await call.gateway.store.operations(query)
 
     async def keep(listed: Listed) -> bool:
         if listed.operation.kind is Kind.REFUND:
             return True
-        known[listed.order] = await call.load(listed.order)
-        return render.gives_back(
-            payment_of(known[listed.order], listed.operation)[1], listed.operation
-        )
+        meant, operation = await call.listed(listed)
+        return render.gives_back(meant.payment, operation)
 
-    found = await queries.walk(page, fetch, lambda listed: listed.operation.id, keep)
-    shown = []
-    for listed in found:
-        order = known.get(listed.order) or await call.load(listed.order)
-        number, payment = payment_of(order, listed.operation)
-        operation = next(each for each in payment.log if each.id == listed.operation.id)
-        shown.append(render.refund(order, number, operation))
+    found = await queries.operations(call, KINDS, tuple(Outcome), keep)
+    shown = [render.refund(each.order, each.number, operation) for each, operation in found]
     return answer(render.collection(shown))
 
 
@@ -205,6 +201,5 @@ async def update(call: Call) -> Reply:
 
     made = await call.collection.alter(call.merchant, meant.order.id, alter, call.once())
     assert made.at is not None
-    _, after = payment_of(made.order, operation)
-    refunded = next(each for each in after.log if each.id == operation.id)
+    _, refunded = find(made.order, operation.id)
     return answer(render.refund(made.order, meant.number, refunded, made.at))

@@ -18,15 +18,7 @@ from counterfoil.dialects.razorpay import facts, ids
 from counterfoil.dialects.razorpay.errors import failed
 from counterfoil.dialects.razorpay.facts import FOREVER, NOTHING
 from counterfoil.dialects.razorpay.methods import Method, method_of
-from counterfoil.dialects.razorpay.shapes import (
-    CardOut,
-    CollectionOut,
-    OrderOut,
-    PaymentOut,
-    RefundOut,
-    Text,
-    Upi,
-)
+from counterfoil.dialects.razorpay.shapes import CollectionOut, OrderOut, Shown, Text
 
 # fmt: off
 STATUS: Final[Mapping[Standing, str]] = {
@@ -59,7 +51,10 @@ TAX_BPS: Final = 1_800  # of the fee; source: the documented samples
 UNTAXED_CARD_MAX: Final = 200_000  # minor units up to which a card payment's fee bears no tax
 NOBODY: Final = "void@razorpay.com"
 TEN_DIGITS: Final = 10
+MEANS: Final = (("bank", Method.BANK), ("wallet", Method.WALLET), ("vpa", Method.UPI))
+ERRED: Final = ("code", "description", "source", "step", "reason")
 INSTANT: Final = frozenset({Method.CARD, Method.BANK, Method.UPI})
+NEVER: Final = ("emi", "offers", "token", "transaction")  # expanded, but there is none
 STANDS: Final = frozenset({Outcome.APPROVED, Outcome.PENDING})
 
 encode: Final = msgspec.json.Encoder().encode
@@ -115,9 +110,7 @@ def shown(order: Order) -> list[tuple[int, Payment, Sums]]:
     return [each for each in found if each[2].status != "created"]
 
 
-def order(
-    order: Order, at: int = FOREVER, expand: frozenset[str] = frozenset(), *, offers: bool = False
-) -> OrderOut:
+def order(order: Order, at: int = FOREVER, expand: frozenset[str] = frozenset()) -> OrderOut:
     """The order, with what is to be expanded; its notes as of an instant."""
     tried = shown(order) if order.payments else []
     paid = sum(each.amount for _, _, each in tried if each.captured)
@@ -134,15 +127,13 @@ def order(
         notes=order_notes(order, at),
         created_at=order.created // SECOND_US,
     )
-    if not expand:
-        return made
-    if "payments" in expand or "payments.card" in expand:
+    if expand & {"payments", "payments.card"}:
         made.payments = payments(order, at, card="payments.card" in expand)
     if "transfers" in expand:
         made.transfers = collection(())
     if "virtual_account" in expand:
         made.virtual_account = None
-    if offers:
+    if "offers" in expand:
         made.offers = collection(())
     return made
 
@@ -163,59 +154,52 @@ def order_notes(order: Order, at: int = FOREVER) -> msgspec.Raw:
 
 def payment(
     order: Order, number: int, at: int = FOREVER, expand: frozenset[str] = frozenset()
-) -> PaymentOut:
+) -> Shown:
     """The order's payment of that number."""
     mine = order.payments[number - 1]
-    kept, stands = facts.of_payment(mine), sums(mine)
+    method, kept, stands = method_of(mine), facts.of_payment(mine), sums(mine)
     fee, tax = fees(mine, stands)
-    error = _error(mine) if stands.status == "failed" else (None,) * 5
     email, contact = _payer(order, kept)
-    name = ids.written("pay_", order.id, number)
     notes = facts.as_of(kept.notes, at)
-    card = method_of(mine) is Method.CARD
-    made = PaymentOut(
-        id=name,
-        amount=stands.amount,
-        currency=mine.amount.currency,
-        status=stands.status,
-        order_id=None if facts.of_order(order).bare else ids.written("order_", order.id),
-        method=method_of(mine),
-        amount_refunded=stands.refunded,
-        refund_status=_refund_status(stands),
-        captured=stands.captured,
-        description=kept.description or order.description,
-        card_id=ids.written("card_", order.id, number) if card else None,
-        bank=mine.account if method_of(mine) is Method.BANK else None,
-        wallet=mine.account if method_of(mine) is Method.WALLET else None,
-        vpa=mine.account if method_of(mine) is Method.UPI else None,
-        email=email,
-        contact=contact,
-        notes=order_notes(order, at) if notes is None else msgspec.Raw(notes.encode()),
-        fee=fee,
-        tax=tax,
-        error_code=error[0],
-        error_source=error[1],
-        error_step=error[2],
-        error_reason=error[3],
-        error_description=error[4],
-        acquirer_data=_acquirer(mine),
-        created_at=began(mine) // SECOND_US,
-    )
-    if method_of(mine) is Method.UPI:
-        made.upi = Upi("bank_account", mine.account, kept.flow or "collect")
-    return _expanded(made, order, number, expand) if expand else made
-
-
-def _expanded(made: PaymentOut, order: Order, number: int, expand: frozenset[str]) -> PaymentOut:
-    if "card" in expand and made.card_id is not None:
-        made.card = card(order, number)
+    carded = method is Method.CARD
+    shown: Shown = {
+        "id": ids.written("pay_", order.id, number),
+        "entity": "payment",
+        "amount": stands.amount,
+        "currency": mine.amount.currency,
+        "status": stands.status,
+        "order_id": None if facts.of_order(order).bare else ids.written("order_", order.id),
+        "invoice_id": None,
+        "international": False,
+        "method": method,
+        "amount_refunded": stands.refunded,
+        "refund_status": _refund_status(stands),
+        "captured": stands.captured,
+        "description": kept.description or order.description,
+        "card_id": ids.written("card_", order.id, number) if carded else None,
+    }
+    if carded and "card" in expand:
+        shown["card"] = card(order, number)
+    shown |= {
+        **{name: mine.account if method is each else None for name, each in MEANS},
+        "email": email,
+        "contact": contact,
+        "notes": order_notes(order, at) if notes is None else msgspec.Raw(notes.encode()),
+        "fee": fee,
+        "tax": tax,
+        **_errors(mine, stands.status),
+        "acquirer_data": _acquirer(mine),
+    }
+    if method is Method.UPI:
+        flow = kept.flow or "collect"
+        shown["upi"] = {"payer_account_type": "bank_account", "vpa": mine.account, "flow": flow}
+    shown["created_at"] = began(mine) // SECOND_US
+    if kept.customer is not None:
+        shown["customer_id"] = kept.customer
     if "refunds" in expand:
-        made.refunds = collection(refunds(order, number))
-    for name in expand & {"emi", "offers", "token", "transaction"}:
-        setattr(made, name, None)
-    if "transaction.settlement" in expand:
-        made.transaction = None
-    return made
+        shown["refunds"] = collection(refunds(order, number))
+    names = {each.partition(".")[0] for each in expand}
+    return shown | dict.fromkeys(name for name in NEVER if name in names)
 
 
 def began(payment: Payment) -> int:
@@ -230,11 +214,10 @@ def _refund_status(stands: Sums) -> Text:
     return "full" if stands.refunded == stands.amount else "partial"
 
 
-def _error(payment: Payment) -> tuple[Text, ...]:
-    last = payment.log[-1] if payment.log else None
-    if last is None or last.decline is None:
-        return (None,) * 5
-    return tuple(failed(last.decline, method_of(payment)))
+def _errors(payment: Payment, status: str) -> Shown:
+    decline = payment.log[-1].decline if status == "failed" else None
+    told = None if decline is None else failed(decline, method_of(payment))
+    return {f"error_{name}": getattr(told, name, None) for name in ERRED}
 
 
 def _payer(order: Order, kept: facts.PaymentFacts) -> tuple[str, Text]:
@@ -280,56 +263,69 @@ def _acquirer(payment: Payment) -> dict[str, Text]:
             return {"transaction_id": rrn}
 
 
-def card(order: Order, number: int) -> CardOut:
+def card(order: Order, number: int) -> Shown:
     """The card of a payment made with one."""
     known = order.payments[number - 1].card or Card(id=0, first6="", last4="", brand=Brand.UNKNOWN)
     kind = known.subtype if known.subtype in {"credit", "debit", "prepaid"} else "unknown"
-    return CardOut(
-        id=ids.written("card_", order.id, number),
-        name=known.holder or "",
-        last4=known.last4,
-        network=NETWORKS.get(known.brand, "Unknown"),
-        type=kind,
-    )
+    return {
+        "id": ids.written("card_", order.id, number),
+        "entity": "card",
+        "name": known.holder or "",
+        "last4": known.last4,
+        "network": NETWORKS.get(known.brand, "Unknown"),
+        "type": kind,
+        "issuer": None,
+        "international": False,
+        "emi": False,
+        "sub_type": "consumer",
+        "token_iin": None,
+    }
 
 
 def gives_back(payment: Payment, operation: Operation) -> bool:
     """Whether the operation is a refund on this wire: also what gave back what nobody captured."""
     if operation.kind is Kind.REVERSE:
-        whole = sums(payment).status == "refunded"
-        charged = any(each.kind is Kind.CHARGE for each in payment.log)
-        return whole and not charged and operation.outcome is Outcome.APPROVED
+        stands = sums(payment)
+        whole = stands.status == "refunded" and not stands.captured
+        return whole and operation.outcome is Outcome.APPROVED
     return operation.kind is Kind.REFUND
 
 
-def refunds(order: Order, number: int, at: int = FOREVER) -> list[RefundOut]:
+def refunds(order: Order, number: int, at: int = FOREVER) -> list[Shown]:
     """The refunds of a payment, newest first."""
     mine = order.payments[number - 1]
     found = [each for each in mine.log if gives_back(mine, each)]
     return [refund(order, number, each, at) for each in reversed(found)]
 
 
-def refund(order: Order, number: int, operation: Operation, at: int = FOREVER) -> RefundOut:
+def refund(order: Order, number: int, operation: Operation, at: int = FOREVER) -> Shown:
     """One refund."""
     mine = order.payments[number - 1]
-    known = facts.of_refund(operation)
+    known, ordinal = facts.of_refund(operation), operation.ordinal
     edits = facts.of_payment(mine).refunds
-    later = [said for ordinal, since, said in edits if ordinal == operation.ordinal and since <= at]
-    speed = "instant" if known.optimum and method_of(mine) in INSTANT else "normal"
-    waits = known.optimum and operation.outcome is Outcome.PENDING
-    return RefundOut(
-        id=ids.written("rfnd_", order.id, operation.ordinal),
-        amount=operation.amount.minor,
-        currency=operation.amount.currency,
-        payment_id=ids.written("pay_", order.id, number),
-        notes=msgspec.Raw((later[-1] if later else known.notes or NOTHING).encode()),
-        receipt=operation.number,
-        acquirer_data={"arn": operation.arn},
-        created_at=operation.created // SECOND_US,
-        status=OUTCOMES[operation.outcome],
-        speed_processed=None if waits else speed,
-        speed_requested="optimum" if known.optimum else "normal",
-    )
+    later = [said for each, since, said in edits if each == ordinal and since <= at]
+    waiting = known.optimum and operation.outcome is Outcome.PENDING
+    return {
+        "id": ids.written("rfnd_", order.id, ordinal),
+        "entity": "refund",
+        "amount": operation.amount.minor,
+        "currency": operation.amount.currency,
+        "payment_id": ids.written("pay_", order.id, number),
+        "notes": msgspec.Raw((later[-1] if later else known.notes or NOTHING).encode()),
+        "receipt": operation.number,
+        "acquirer_data": {"arn": operation.arn},
+        "created_at": operation.created // SECOND_US,
+        "batch_id": None,
+        "status": OUTCOMES[operation.outcome],
+        "speed_processed": None if waiting else speed(mine, operation),
+        "speed_requested": "optimum" if known.optimum else "normal",
+    }
+
+
+def speed(payment: Payment, operation: Operation) -> str:
+    """How fast a refund goes: at once, if that was asked for and the instrument can."""
+    asked = facts.of_refund(operation).optimum
+    return "instant" if asked and method_of(payment) in INSTANT else "normal"
 
 
 def waits(payment: Payment) -> bool:

@@ -33,7 +33,7 @@ from counterfoil.dialects.razorpay.errors import (
 )
 from counterfoil.dialects.razorpay.payments import NO_ANSWER, NO_GATEWAY, TIMED_OUT
 from counterfoil.engine.gateway import Gateway
-from counterfoil.exchange import Exchange, NoRouteError, Reply, Routes
+from counterfoil.exchange import Exchange, NoRouteError, Reply, Routes, again
 from counterfoil.exchange import Handler as Serve
 
 Handler = Callable[[Call], Awaitable[Reply]]
@@ -117,7 +117,7 @@ def serve(gateway: Gateway) -> Serve:
         except Exception:  # noqa: BLE001 (an edge: the caller gets a failure, the log its cause)
             structlog.get_logger().exception("request failed", wire="razorpay")
             failure = Failure(BROKEN, status=500, code=SERVER, why=OURS)
-        return Reply(failure.status, failure.body())
+        return Reply(failure.status, failure.body(), again(failure.status))
 
     return run
 

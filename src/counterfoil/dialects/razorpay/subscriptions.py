@@ -17,9 +17,7 @@ class Subscription(Record):
 
     events: tuple[str, ...] = ()
     alert_email: str | None = None
-    active: bool = True
     updated: int = 0
-    disabled: int = 0
     once: tuple[str, bytes] | None = None
     gone: bool = False
 

@@ -15,6 +15,7 @@ from counterfoil.dialects.razorpay.notify import EVENTS
 from counterfoil.dialects.razorpay.reading import Given
 from counterfoil.dialects.razorpay.subscriptions import Subscription
 from counterfoil.engine.perform import Once
+from counterfoil.engine.switching import wake
 from counterfoil.exchange import Reply, is_web_address
 
 WEBHOOKS_MAX: Final = 30
@@ -140,7 +141,6 @@ async def _save(call: Call, endpoint: Endpoint, given: Given, once: Once | None)
     kept = Subscription(
         events=events,
         alert_email=reading.text(given, "alert_email") or before.alert_email,
-        active=before.active if active is None else active,
         updated=call.now,
         once=_mark(once),
     )
@@ -149,10 +149,13 @@ async def _save(call: Call, endpoint: Endpoint, given: Given, once: Once | None)
         url=url,
         events=tuple(event for event, names in EVENTS.items() if not set(names).isdisjoint(events)),
         secrets=_secrets(call, endpoint, given),
-        off=None if kept.active else INACTIVE,
         facts=facts.text(kept),
     )
+    if active is not None:
+        made = replace(made, off=None if active else INACTIVE, off_since=None)
     await call.gateway.store.save_endpoint(made)
+    if endpoint.off is not None and made.off is None:
+        await wake(call.gateway.store, made, call.now)
     return made
 
 
@@ -190,7 +193,7 @@ def _shown(endpoint: Endpoint) -> dict[str, object]:
         "owner_id": ids.written("", endpoint.merchant),
         "owner_type": "merchant",
         "context": [],
-        "disabled_at": kept.disabled // SECOND_US,
+        "disabled_at": (endpoint.off_since or 0) // SECOND_US,
         "url": endpoint.url,
         "alert_email": kept.alert_email,
         "secret_exists": bool(endpoint.secrets),

@@ -25,6 +25,9 @@ from counterfoil.web.html import (
 TITLE: Final = "Test bank"
 MD_MAX: Final = 1024  # characters; the limit of both versions
 BUTTONS: Final = {Choice.APPROVE: "Approve the payment", Choice.DECLINE: "Decline"}
+AUTHENTICATED: Final = "authenticated"  # the member and its one good value, of CardFunc's simulator
+STATUSES: Final = {"pass": Choice.APPROVE, "fail": Choice.DECLINE}
+BACK: Final = "Thank you. You are on your way back."
 HEAD: Final = '<link rel="stylesheet" href="/test/style.css">\n'
 SUBMITS: Final = HEAD + '<script src="/test/submit.js" defer></script>\n'
 STYLE: Final = b"""\
@@ -41,17 +44,20 @@ Handler = Callable[[Bank, Fields], Awaitable[Reply]]
 
 
 async def first(bank: Bank, fields: Fields) -> Reply:
-    """/test/bank: version 1. Each form brings a signed PaRes to the merchant's TermUrl."""
+    """/test/bank: version 1. It asks, and then brings a signed PaRes to the merchant's TermUrl."""
     pareq, url, number = (fields.get(name, "") for name in ("PaReq", "TermUrl", "MD"))
     if not is_web_address(url) or len(number) > MD_MAX:
         raise BadQuestionError("no TermUrl, or a longer MD than there are")
+    said = fields.get(AUTHENTICATED)
+    if said is not None:
+        choice = Choice.APPROVE if said == AUTHENTICATED else Choice.DECLINE
+        brought = (("MD", number), ("PaRes", bank.payer_answer(pareq, choice)))
+        going = form("paresform", url, brought, "Back to the shop")
+        return page(200, TITLE, paragraph(BACK) + going, SUBMITS)
+    asked = (("PaReq", pareq), ("TermUrl", url), ("MD", number))
+    answers = {Choice.APPROVE: AUTHENTICATED, Choice.DECLINE: Choice.DECLINE.value}
     forms = "\n".join(
-        form(
-            choice,
-            url,
-            (("MD", number), ("PaRes", bank.payer_answer(pareq, choice))),
-            BUTTONS[choice],
-        )
+        form(choice, "/test/bank", (*asked, (AUTHENTICATED, answers[choice])), BUTTONS[choice])
         for choice in Choice
     )
     return page(200, TITLE, _said(bank.payer(pareq)) + forms, HEAD)
@@ -59,31 +65,26 @@ async def first(bank: Bank, fields: Fields) -> Reply:
 
 async def second(bank: Bank, fields: Fields) -> Reply:
     """/test/acs3d20: version 2."""
-    state, creq = fields.get("state", ""), fields.get("creq", "")
-    question = bank.challenge(creq, state)
-    brought = (
-        ("creq", creq),
-        ("state", state),
-        ("threeDSSessionData", fields.get("threeDSSessionData", "")[:MD_MAX]),
-    )
+    question = bank.challenge(fields.get("creq", ""), fields.get("state", ""))
+    assert question.to is not None
+    session = fields.get("threeDSSessionData", "")[:MD_MAX]
+    brought = (*question.to.fields, ("threeDSSessionData", session))
     forms = "\n".join(
-        form(choice, "/test/acs3d20/result", (*brought, ("choice", choice)), BUTTONS[choice])
-        for choice in Choice
+        form(choice, question.to.url, (*brought, ("challengeStatus", status)), BUTTONS[choice])
+        for status, choice in STATUSES.items()
     )
     return page(200, TITLE, _said(question) + forms, HEAD)
 
 
 async def answered(bank: Bank, fields: Fields) -> Reply:
     """/test/acs3d20/result: the result is delivered, then the browser goes back with a CRes."""
-    try:
-        choice = Choice(fields.get("choice", ""))
-    except ValueError as error:
-        raise BadQuestionError("no choice") from error
-    state, creq = fields.get("state", ""), fields.get("creq", "")
-    back = await bank.challenge_answer(creq, state, choice)
+    choice = STATUSES.get(fields.get("challengeStatus", ""))
+    if choice is None:
+        raise BadQuestionError("no choice")
+    back = await bank.challenge_answer(fields.get("state", ""), choice)
     session = ("threeDSSessionData", fields.get("threeDSSessionData", "")[:MD_MAX])
     going = form("cresform", back.url, (*back.fields, session), "Back to the shop")
-    return page(200, TITLE, paragraph("Thank you. You are on your way back.") + going, SUBMITS)
+    return page(200, TITLE, paragraph(BACK) + going, SUBMITS)
 
 
 async def method(bank: Bank, fields: Fields) -> Reply:

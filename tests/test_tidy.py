@@ -41,10 +41,9 @@ BUDGETS: Final = (
     Budget("core", 1800, 4150, "currencies and declines are tables of facts; units and claims "
                                "serve the wires that come next; what follows is durable; "
                                "what 3-D Secure says and asks"),
-    Budget("engine", 1500, 4160, "timers, the outbox and what falls due: no library does them on "
+    Budget("engine", 1500, 4200, "timers, the outbox and what falls due: no library does them on "
                                  "both stores; orders that wait for their cardholder, or are "
-                                 "paid from a page; accounts that are tried until they pay; "
-                                 "attempts that are authenticated side by side"),
+                                 "paid from a page; accounts that are tried until they pay"),
     Budget("threeds", 800),
     Budget("store", 1300, 5100, "lists by any filter, full-text search, proofs and group commit, "
                                 "done by each of two databases in its own way; moving house; "

@@ -59,6 +59,8 @@ class Change(Record):
     @property
     def keys(self) -> tuple[KeyUse, ...]:
         """What may be used once: the caller's key, a wallet's token, the merchant's own numbers."""
+        if self.key is None and self.token is None:
+            return self.names
         own = tuple(each for each in (self.key, self.token) if each is not None)
         return own + self.names
 

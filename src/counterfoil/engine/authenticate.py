@@ -98,7 +98,9 @@ async def begin(engine: Engine, merchant: Merchant, order: Order, start: Start) 
     terminal has no way to issuers, BUSY where the stored order has changed meanwhile;
     `KeyTakenError`.
     """
-    _, payment = _about(order, start)
+    payment = order.payments[-1]
+    if start.payment is not None:
+        payment = next(each for each in order.payments if each.id == start.payment)
     authenticator = authenticator_of(engine, merchant, payment)
     now = engine.clock.now()
     request = _request(engine, merchant, (order, payment), start.data, start.demand)
@@ -201,9 +203,8 @@ async def complete(
     after these four the order still waits. Also `KeyTakenError`.
     """
     for _ in range(TRIES_MAX):
-        now, start, result = await read(engine, merchant, order, answer)
+        about, start, result = await read(engine, merchant, order, answer)
         try:
-            about = _about(now, start)
             return await _act(engine, merchant, about, result, replace(start, once=once))
         except OvertakenError:
             continue
@@ -212,26 +213,19 @@ async def complete(
 
 async def read(
     engine: Engine, merchant: Merchant, order: int, answer: Answer
-) -> tuple[Order, Start, Result]:
-    """The order as it rests, how it began, and the result that counts; nothing is done with it.
+) -> tuple[About, Start, Result]:
+    """The order as it rests, how its authentication began, and the result that counts.
 
-    Raises `Refused` as `complete` does.
+    Nothing is done with it. Raises `Refused` as `complete` does.
     """
     now, payment, known = await _waiting(engine, merchant, order, "complete", answer)
     data = await engine.card_of(payment, merchant.id)
     assert data is not None  # it was stored with the order
     demand = Demand(reason=known.reason, base=known.base, attempt=known.attempt)
-    start = Start(demand=demand, data=data, at_once=known.at_once, payment=payment.id)
     request = _request(engine, merchant, (now, payment), data, demand)
     authenticator = authenticator_of(engine, merchant, payment)
-    return now, start, _read(authenticator, answer, request, known)
-
-
-def _about(order: Order, start: Start) -> About:
-    """The order, and the payment of it that is meant."""
-    if start.payment is None:
-        return order, order.payments[-1]
-    return order, next(each for each in order.payments if each.id == start.payment)
+    result = _read(authenticator, answer, request, known)
+    return (now, payment), Start(demand=demand, data=data, at_once=known.at_once), result
 
 
 def authenticator_of(engine: Engine, merchant: Merchant, payment: Payment) -> Authenticator:

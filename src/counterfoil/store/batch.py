@@ -5,6 +5,7 @@ waits for the next, where the fate of the earlier is known. So no verdict is gue
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cache
 from itertools import chain
 from typing import Final, Generic, TypeAlias, TypeVar
@@ -27,28 +28,30 @@ Mark: TypeAlias = tuple[int, int] | tuple[int, str]
 class Sifted(Generic[Item]):
     """The changes that go now, and those held for the next batch, each with its owner.
 
-    `busy`: the marks of changes whose fate is not known yet.
+    `busy`: the marks of changes whose fate is not known yet; `marks`: those of the changes that go.
     """
 
-    def __init__(self, waiting: Iterable[tuple[Change, Item]], busy: Iterable[Mark] = ()) -> None:
+    def __init__(
+        self, waiting: Iterable[tuple[Change, Item]], busy: AbstractSet[Mark] = frozenset()
+    ) -> None:
         self.now: list[tuple[Change, Item]] = []
         self.held: list[tuple[Change, Item]] = []
+        self.marks: set[Mark] = set()
         taken = set(busy)
-        for change, item in waiting:
-            marks = marks_of(change)
+        for pair in waiting:
+            marks = marks_of(pair[0])
             if taken.isdisjoint(marks):
-                self.now.append((change, item))
+                self.now.append(pair)
+                self.marks.update(marks)
             else:
-                self.held.append((change, item))
-            taken |= marks
+                self.held.append(pair)
+            taken.update(marks)
 
 
-def marks_of(change: Change) -> set[Mark]:
+def marks_of(change: Change) -> Sequence[Mark]:
     """What no other change in flight may share with this one: its order, its idempotency key."""
     merchant = change.order.merchant
-    marks: set[Mark] = {(merchant, change.order.id)}
-    marks.update((merchant, use.key) for use in change.keys)
-    return marks
+    return [(merchant, change.order.id), *[(merchant, use.key) for use in change.keys]]
 
 
 def packed(query: Query, found: Sequence[Row], wanted: int = ANY) -> list[Step]:

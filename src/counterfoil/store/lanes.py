@@ -71,7 +71,7 @@ class Lanes:
                 return  # all of them wait for what is in flight
             self._free -= 1
             sifted.now.sort(key=lambda each: (each[0].order.merchant, each[0].order.id))
-            task = asyncio.create_task(self._run(sifted.now))
+            task = asyncio.create_task(self._run(sifted.now, sifted.marks))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
@@ -85,8 +85,7 @@ class Lanes:
         going = {id(each) for each in taken}
         return taken, [each for each in self._waiting if id(each) not in going]
 
-    async def _run(self, batch: list[Waiting]) -> None:
-        marks = set[Mark]().union(*(marks_of(change) for change, _ in batch))
+    async def _run(self, batch: list[Waiting], marks: set[Mark]) -> None:
         self._busy |= marks
         verdicts = await self._verdicts([change for change, _ in batch])
         self._busy -= marks

@@ -340,6 +340,10 @@ def markdown() -> str:
         for code, decline in sorted(BY_CODE.items())
     ]
     kinds = [kind.value for kind in KIND_DIGITS]
+    issuers = [
+        [card_authenticated(how), card_authenticated(how, asks=True), how.value, *said]
+        for how, said in ISSUERS.items()
+    ]
     return "\n\n".join(
         (
             "### Published cards",
@@ -347,15 +351,7 @@ def markdown() -> str:
             "### How issuers authenticate, where 3-D Secure is demanded",
             _grid(
                 ["card", "demanding", "3-D Secure", "with the browser's data", "without"],
-                [
-                    [
-                        card_authenticated(how),
-                        card_authenticated(how, asks=True),
-                        how.value,
-                        *ISSUERS[how],
-                    ]
-                    for how in ISSUERS
-                ],
+                issuers,
             ),
             "### Customers who pay by invoice, by their first name",
             _grid(["first name", "wires", "answer"], _customers()),

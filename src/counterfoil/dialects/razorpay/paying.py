@@ -116,9 +116,9 @@ async def validate_vpa(call: Call) -> Reply:
 async def begin(call: Call, given: Given, paid: Instrument | None = None) -> Meant:
     """The attempt, made; a UPI request is on its way. Raises `Failure`.
 
-    `paid`: what our own page has read already.
+    `paid`: what our own page has read already, whatever servers may do.
     """
-    if call.parts[3:4] == ["create"] and not call.serves:
+    if paid is None and call.parts[3:4] == ["create"] and not call.serves:
         raise Failure(NO_URL, why=NOWHERE)
     reading.only(given, KNOWN)
     reading.need(given, "amount", "currency", "email", "contact", "method")

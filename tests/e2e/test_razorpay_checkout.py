@@ -251,7 +251,7 @@ def test_a_window_that_the_shop_opened_tells_it(
         "email": "a@example.com", "contact": "9999999988",
     })  # fmt: skip
     shop.page = f"""<title>Shop</title>
-    <button onclick="open('{begun["next"][0]["url"]}')">Buy</button>
+    <button onclick="window.open('{begun["next"][0]["url"]}')">Buy</button>
     <script>window.told = []; addEventListener("message", (e) => told.push(e.data));</script>"""
     page = browser.new_page()
     page.goto(shop.base)

@@ -96,7 +96,8 @@ def test_the_hosted_page_stands_in_nobody_s_way(
             page.locator("#form3d .pay").click()
         page.locator("#approve button").click()
         if not scripts:
-            page.locator(".pay").click()
+            page.locator("#paresform button").click()
+            page.locator("#onward .pay").click()
         page.get_by_role("heading", name="Thank you").wait_for()
         assert customer.complaints == []
     assert shop.posted[0]["razorpay_order_id"] == order

@@ -212,7 +212,7 @@ async def test_an_issuer_that_asks_is_asked_first(choice: str, status: str) -> N
     page = await sent(shop, await opened(shop, order, callback_url=BACK), pan=CHALLENGED)
     assert "PaReq" in dict(Page(page.text).forms["form3d"].fields)  # no script: version 1
     assert await attempts(shop, order) == []  # who waits is on no list
-    back = Page((await pressed(shop, page, "form3d", choice)).text).forms["onward"]
+    back = Page((await pressed(shop, page, "form3d", choice, "paresform")).text).forms["onward"]
     assert back.action == BACK
     fields = dict(back.fields)
     (tried,) = await attempts(shop, order)
@@ -273,7 +273,7 @@ async def test_a_browser_that_comes_back_for_a_paid_order_is_told() -> None:
     order = await shop.order()
     page = await sent(shop, await opened(shop, order, callback_url=BACK), pan=CHALLENGED)
     await shop.pay(order)
-    back = Page((await pressed(shop, page, "form3d", "approve")).text).forms["onward"]
+    back = Page((await pressed(shop, page, "form3d", "approve", "paresform")).text).forms["onward"]
     assert dict(back.fields)["error[reason]"] == "order_already_paid"
     assert (await shop.ok("GET", f"/v1/orders/{order}"))["amount_paid"] == AMOUNT
 
@@ -283,7 +283,7 @@ async def test_a_payer_who_is_too_late_for_the_issuer_has_failed() -> None:
     order = await shop.order()
     page = await sent(shop, await opened(shop, order, callback_url=BACK), pan=CHALLENGED)
     await shop.later(601)
-    back = Page((await pressed(shop, page, "form3d", "approve")).text).forms["onward"]
+    back = Page((await pressed(shop, page, "form3d", "approve", "paresform")).text).forms["onward"]
     assert dict(back.fields)["error[reason]"] == "payment_timed_out"
     (failed,) = await attempts(shop, order)
     assert failed["status"] == "failed"
@@ -378,6 +378,6 @@ async def test_a_browser_that_comes_back_for_more_than_is_due_is_told() -> None:
     page = await sent(shop, whole, pan=CHALLENGED)
     part = await sent(shop, await opened(shop, order, amount="20000"), "netbanking")
     await decided(shop, part)
-    back = Page((await pressed(shop, page, "form3d", "approve")).text).forms["onward"]
+    back = Page((await pressed(shop, page, "form3d", "approve", "paresform")).text).forms["onward"]
     assert dict(back.fields)["error[field]"] == "amount"
     assert (await shop.ok("GET", f"/v1/orders/{order}"))["amount_paid"] == 20_000

@@ -277,10 +277,7 @@ ROWS: Final[tuple[Row, ...]] = (
     _demo("4000000000009995", Decline.INSUFFICIENT_FUNDS),
     _demo("4100000000000019", Decline.SUSPECTED_FRAUD),
     _demo("4000000000000119", Decline.SYSTEM_MALFUNCTION),
-    *(
-        _demo(card, decline, Authentication.NOT_ENROLLED, wires=RAZORPAY)
-        for card, decline in INDIAN
-    ),
+    *(_demo(card, what, Authentication.NOT_ENROLLED, wires=RAZORPAY) for card, what in INDIAN),
     _payfunc("5500000000000004"),
     _payfunc("2221000000000009", by_amount=True),
     _payfunc("4200000000000000", by_amount=True, asks=True),

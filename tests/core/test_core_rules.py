@@ -166,6 +166,10 @@ def test_terminals_by_name() -> None:
     assert merchant.terminal(None) is one
     assert merchant.terminal("") is one
     assert merchant.terminal("TWO") is two
+    home = replace(two, accounting="INR")
+    settling = replace(merchant, terminals=(one, home))
+    assert settling.terminal(None, "INR") is home
+    assert settling.terminal(None, "EUR") is one
     assert Merchant(id=1, name="Shop").terminal(DEFAULT_TERMINAL).connector == "sandbox"
     with pytest.raises(Refused) as refused:
         merchant.terminal("THREE")

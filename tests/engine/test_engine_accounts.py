@@ -73,6 +73,16 @@ async def test_the_first_card_that_pays_pays() -> None:
     assert len(desk.host.instructions) == 2
 
 
+async def test_who_has_paid_before_and_owes_nothing_stays_as_they_are() -> None:
+    desk = await open_desk(approve, approve)
+    await opened(desk)
+    await paid(desk)
+    before = await now(desk)
+    await paid(desk)
+    assert await now(desk) == before
+    assert len(desk.host.instructions) == 2
+
+
 async def test_it_is_tried_at_every_instant_and_then_no_more() -> None:
     desk = await open_desk(POOR, POOR, POOR)
     await opened(desk)

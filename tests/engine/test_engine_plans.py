@@ -129,6 +129,13 @@ async def test_a_step_may_only_describe_the_order_anew() -> None:
     assert await desk.engine.named(1, "s/2") is None
     taken = await refusal(desk.orders.carry_on(desk.merchant, order.id, describe))
     assert (taken.code, taken.facts) == (Code.NAME_TAKEN, {"name": "s/1"})
+
+    def rename(order: Order) -> Plan:
+        return Plan(order=order, names=("s/2", "s/1"))
+
+    both = await refusal(desk.orders.carry_on(desk.merchant, order.id, rename))
+    assert (both.code, both.facts) == (Code.NAME_TAKEN, {"name": "s/1"})
+    assert await desk.engine.named(1, "s/2") is None
     again = await desk.orders.carry_on(desk.merchant, order.id, describe, once())
     assert again.order == await desk.now(order)
 

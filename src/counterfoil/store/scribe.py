@@ -20,14 +20,14 @@ ANY: Final = -1  # wanted of a statement: nothing in particular
 ROWS: Final = -2  # wanted of a statement: its rows
 SIZE_BYTES: Final = 4
 RECEIVE_BYTES: Final = 1 << 20
-CACHE: Final = -4000  # KiB for who only writes; the rest is in the system's memory in any case
+CACHE_KIB: Final = 2000  # of pages, a connection; the rest is in the system's memory in any case
 PRAGMAS: Final = (
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
     "secure_delete=ON",
     "trusted_schema=OFF",
-    "cache_size=-8000",
+    f"cache_size=-{CACHE_KIB}",
     "journal_size_limit=67108864",
     "wal_autocheckpoint=4000",  # pages: what is written again and again is copied once
 )
@@ -114,7 +114,6 @@ def main(path: str, descriptor: int) -> None:
     for each in (signal.SIGINT, signal.SIGTERM):  # the server ends us, when it has ended itself
         signal.signal(each, signal.SIG_IGN)
     connection = connect(path)
-    connection.execute(f"PRAGMA cache_size={CACHE}")
     with socket.socket(fileno=descriptor) as line:
         serve(connection, line)
     connection.close()

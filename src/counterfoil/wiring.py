@@ -24,7 +24,7 @@ from counterfoil.core.ports import (
     Vault,
     VaultError,
 )
-from counterfoil.courier.http import HttpCourier
+from counterfoil.courier.late import LateCourier
 from counterfoil.courier.standard import StandardForm
 from counterfoil.database import numbered, open_store
 from counterfoil.demo import sample, seed
@@ -195,7 +195,7 @@ def forms() -> dict[str, Form]:
 async def telling(made: Parts) -> AsyncIterator[tuple[Served, Pump]]:
     """The application, and what runs its timers and has its callbacks carried."""
     settings = made.settings
-    courier = HttpCourier(allowed=settings.networks)
+    courier = LateCourier(allowed=settings.networks)
     desk = Desk(
         store=made.store,
         vault=made.vault,

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 from typing import Final
 
 from counterfoil.core.callbacks import Callback
-from counterfoil.courier import HttpCourier
+from counterfoil.courier.http import HttpCourier
 
 LOOPBACK: Final = (ip_network("127.0.0.0/8"),)
 CALLBACK: Final = Callback(body=b'{"test": 1}', headers=(("x-test", "yes"),))

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from tests.courier.receiver import CALLBACK, LOOPBACK, Names, receiving, says
 
-from counterfoil.courier import Forbidden, Guard, HttpCourier
+from counterfoil.courier import Forbidden, Guard
+from counterfoil.courier.http import HttpCourier
 
 pytestmark = pytest.mark.anyio
 

@@ -24,8 +24,8 @@ from tests.courier.receiver import (
 )
 
 from counterfoil.core.callbacks import ANSWER_MAX, Callback, Receipt
-from counterfoil.courier import Forbidden, HttpCourier
-from counterfoil.courier.http import RETRY_AFTER_MAX_S
+from counterfoil.courier import Forbidden
+from counterfoil.courier.http import RETRY_AFTER_MAX_S, HttpCourier
 from counterfoil.version import VERSION
 
 pytestmark = pytest.mark.anyio

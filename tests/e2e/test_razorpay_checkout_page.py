@@ -41,6 +41,15 @@ def shop() -> Iterator[Shop]:
         yield shop
 
 
+TYPED: Final = {
+    "#pan": CHALLENGED,
+    "#expiration_month": "12",
+    "#expiration_year": "39",
+    "#cvv": "123",
+    "#holder": "G Kumar",
+    "#email": "a@example.com",
+    "#contact": "+91 99999 99988",
+}
 WAYS: Final = [
     (phone, language, scripts)
     for phone in (False, True)
@@ -84,13 +93,8 @@ def test_the_hosted_page_stands_in_nobody_s_way(
             expect(page.locator("#pan")).to_have_value("")
             expect(page.locator("#pan")).to_be_focused()
         customer.picture("flaws")
-        page.locator("#pan").fill(CHALLENGED)
-        page.locator("#expiration_month").fill("12")
-        page.locator("#expiration_year").fill("39")
-        page.locator("#cvv").fill("123")
-        page.locator("#holder").fill("G Kumar")
-        page.locator("#email").fill("a@example.com")
-        page.locator("#contact").fill("+91 99999 99988")
+        for place, text in TYPED.items():
+            page.locator(place).fill(text)
         page.locator("#pay .pay").click()
         if not scripts:
             page.locator("#form3d .pay").click()

@@ -1,13 +1,11 @@
 """What goes out to merchants' addresses: where it may go, how it is posted, our own form of it."""
 
 from counterfoil.courier.guard import Forbidden, Guard, Target, system_lookup
-from counterfoil.courier.http import HttpCourier
 from counterfoil.courier.standard import StandardForm, new_secret, sign, verify
 
 __all__ = [
     "Forbidden",
     "Guard",
-    "HttpCourier",
     "StandardForm",
     "Target",
     "new_secret",

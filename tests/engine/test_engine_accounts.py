@@ -292,8 +292,6 @@ async def test_a_ticket_is_used_up_by_an_approval_only() -> None:
 async def test_what_is_to_be_new_is_new() -> None:
     desk = await open_desk(Unknown(why="late"))
     order, how = await alone(desk, fresh=True, ticket=None)
-    numbered = desk.orders.order(desk.merchant, DRAFT, how.card, 12345)
-    assert numbered.id == 12345
     done = await stored.authorize(desk.engine, desk.merchant, order, how)
     again = stored.authorize(desk.engine, desk.merchant, done.order, how)
     assert (await refusal(again)).code is Code.WRONG_STATE

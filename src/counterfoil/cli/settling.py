@@ -14,8 +14,8 @@ from counterfoil.config import SettingsError
 from counterfoil.core.errors import Refused
 from counterfoil.core.money import Money
 from counterfoil.core.order import Settlement
-from counterfoil.dialects.payfunc.identifiers import number
 from counterfoil.dialects.payfunc.items import amount
+from counterfoil.dialects.payfunc.naming import find
 from counterfoil.engine.settle import settle as book
 from counterfoil.wiring import Parts
 
@@ -76,13 +76,13 @@ async def _booked(
 ) -> dict[str, Cell]:
     """A row about what was booked; raises `SettingsError`, `Refused`."""
     reference, *days = named
-    known = number(place[1])
+    known = await find(parts.engine, *place)
     if known is None:
         raise SettingsError(f"{place[1]!r} is no order's id")
     if not 0 < len(reference) <= REFERENCE_MAX:
         raise SettingsError(f"a reference is 1 to {REFERENCE_MAX} characters")
     start, end, *payout = [_day(each) for each in days]
-    currency = (await parts.store.load(place[0], known)).amount.currency
+    currency = known.amount.currency
     gross, fee = (_minor(text, currency) for text in amounts)
     settlement = Settlement(
         at=parts.clock.now(),
@@ -93,7 +93,7 @@ async def _booked(
         end=end,
         payout=payout[0] if payout else None,
     )
-    made = await book(parts.engine, place[0], known, settlement)
+    made = await book(parts.engine, place[0], known.id, settlement)
     net = str(amount(settlement.net, currency))
     return {"order": place[1], "reference": reference, "net": net, "times": len(made.settlements)}
 

@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from counterfoil.core.accounts import ACCOUNT, Account, owing, without
-from counterfoil.core.change import Change, KeyUse, change
+from counterfoil.core.change import Change, KeyUse, change, taken
 from counterfoil.core.declines import REASONS, Nature
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.keeping import Kept
@@ -112,9 +112,15 @@ class Accounts:
                 Timer(kind=Due.RETRY, subject=order.id, due=due) for due in order.retries.at[:1]
             )
             if account.instruments:
-                done = await self._round(merchant, order, account, FIRST, once)
+                first = replace(_try(order, account, FIRST), names=draft.names)
+                done = await self._round(merchant, order, account, first, once)
             else:
-                done = await self._commit(order, lambda order: order, timers, once, order.created)
+                names = tuple(taken(each, order) for each in draft.names)
+
+                def pend(order: Order) -> Change:
+                    return replace(change(order), timers=timers, names=names)
+
+                done = await self._commit(order, pend, once, order.created)
             if owed(done.order) or not account.used:
                 await self._noted(done.order, spent=not timers)
             return done
@@ -130,7 +136,8 @@ class Accounts:
         if not account.instruments or _waits(order):
             return Tried.ERROR
         try:
-            done = await self._round(merchant, order, account, str(self.engine.ids.next()))
+            first = _try(order, account, str(self.engine.ids.next()))
+            done = await self._round(merchant, order, account, first)
         except Refused:
             return Tried.ERROR
         if not owed(done.order):
@@ -166,13 +173,13 @@ class Accounts:
         """
         now = self.engine.clock.now()
 
-        def decide(order: Order) -> Order:
+        def decide(order: Order) -> Change:
             if not owed(order) or _waits(order):
                 raise Refused(Code.WRONG_STATE, operation="cancel", standing=standing(order))
-            return waive(order, choose(order), stamp=now)
+            return change(waive(order, choose(order), stamp=now))
 
         order = await self.engine.store.load(merchant.id, number)
-        done = await self._commit(order, decide, (), once, now)
+        done = await self._commit(order, decide, once, now)
         if not owed(done.order):
             await self._noted(done.order)
         return done
@@ -194,18 +201,12 @@ class Accounts:
         merchant: Merchant,
         order: Order,
         account: Account,
-        number: str,
+        first: Try,
         once: Once | None = None,
     ) -> Done:
         """Every card in turn, until one does not decline; the key goes with the first."""
-        assert order.retries is not None
-        first = Try(
-            card=account.instruments[0].card,
-            at_once=order.retries.at_once,
-            number=number,
-        )
         done = await stored.authorize(self.engine, merchant, order, first, once)
-        later = replace(first, key=once.key if once else None)
+        later = replace(first, key=once.key if once else None, names=())
         for instrument in account.instruments[1:]:
             if not owed(done.order) or _waits(done.order):
                 break
@@ -214,22 +215,13 @@ class Accounts:
         return done
 
     async def _commit(
-        self,
-        order: Order,
-        alter: Callable[[Order], Order],
-        timers: tuple[Timer, ...],
-        once: Once | None,
-        at: int,
+        self, order: Order, decide: Callable[[Order], Change], once: Once | None, at: int
     ) -> Done:
-        """The order as `alter` makes it, durable, without an operation."""
+        """What is decided, durable, without an operation."""
         key = None
         if once is not None:
             key = KeyUse(key=once.key, fingerprint=once.fingerprint, order=order.id, used=at)
-
-        def decide(order: Order) -> Change:
-            return replace(change(alter(order), key=key), timers=timers)
-
-        made = await self.engine.commit(order, decide)
+        made = await self.engine.commit(order, lambda order: replace(decide(order), key=key))
         assert made is not None
         return Done(order=made.order)
 
@@ -246,6 +238,13 @@ class Accounts:
             return replace(account, unpaid=unpaid, used=True)
 
         await self.alter(order.merchant, order.retries.account, note)
+
+
+def _try(order: Order, account: Account, number: str) -> Try:
+    """A try with the account's first card."""
+    assert order.retries is not None
+    card = account.instruments[0].card
+    return Try(card=card, at_once=order.retries.at_once, number=number)
 
 
 def owed(order: Order) -> bool:

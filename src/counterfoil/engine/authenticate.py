@@ -18,14 +18,14 @@ from msgspec.structs import replace
 from counterfoil.core.answers import Declined
 from counterfoil.core.authenticator import Authenticator, Request, Verdict
 from counterfoil.core.card import Brand, SealedCard
-from counterfoil.core.change import KeyUse, change, held, rejected
+from counterfoil.core.change import KeyUse, change, held, rejected, taken
 from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Kind, Order, Payment, Secure3d
 from counterfoil.core.ports import CardData
 from counterfoil.core.record import Record
-from counterfoil.core.rules import Command, Standing, standing
+from counterfoil.core.rules import Command, Plan, Standing, standing
 from counterfoil.core.threeds import (
     Authentication,
     Demand,
@@ -59,7 +59,7 @@ SESSION_US: Final = 30 * 60 * 1_000_000  # issuers give a cardholder ten minutes
 class Start(Record):
     """What an authentication begins with, besides the order.
 
-    `at_once`: charge once authorized. `cards` and `once` are committed with the order. `payment`:
+    `at_once`: charge once authorized. `cards`, `once`, `names` go with the order. `payment`:
     the one that is meant (default: the last).
     """
 
@@ -69,6 +69,7 @@ class Start(Record):
     once: Once | None = None
     at_once: bool = False
     payment: int | None = None
+    names: tuple[str, ...] = ()
 
 
 class PayerAnswer(Record):
@@ -116,7 +117,8 @@ async def begin(engine: Engine, merchant: Merchant, order: Order, start: Start) 
         if result is not None:
             return await _act(engine, merchant, (waiting, payment), result, start)
         key = _key_use(start.once, order, now)
-        made = change(waiting, cards=start.cards, key=key)
+        names = tuple(taken(each, order) for each in start.names)
+        made = replace(change(waiting, cards=start.cards, key=key), names=names)
         if attempt:  # it ends by the timer that every attempt has
             return Done(order=await committed(engine, made))
         timer = Timer(kind=Due.EXPIRE, subject=order.id, due=known.expires)
@@ -315,15 +317,13 @@ async def _act(
         charge_next=start.at_once,
     )
 
-    def choose(now: Order) -> Command:
+    def plan(now: Order) -> Plan:
         if now.version != order.version:
             raise OvertakenError
-        return command
+        return Plan(order=now, commands=(command,), names=start.names)
 
-    begun, operation = await engine.begin(
-        merchant, done, choose, once=start.once, cards=start.cards
-    )
-    return await engine.carry_out(merchant, begun, operation, start.data)
+    begun, born = await engine.begin_all(merchant, done, plan, once=start.once, cards=start.cards)
+    return await engine.carry_out(merchant, begun, born[0], start.data)
 
 
 async def _refused(engine: Engine, merchant: Merchant, about: About, start: Start) -> Done:

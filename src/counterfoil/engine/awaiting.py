@@ -93,8 +93,8 @@ async def seen(engine: Engine, given: str) -> bool:
     return True
 
 
-async def expire(engine: Engine, merchant: int, order: int) -> Order:
-    """The order, refused if its authentication waits although its session is over.
+async def expire(engine: Engine, merchant: int, order: int, *, early: bool = False) -> Order:
+    """The order, refused if its authentication waits although its session is over, or `early`.
 
     One of several attempts ends by a timer of its own, and its order stays.
     """
@@ -103,9 +103,9 @@ async def expire(engine: Engine, merchant: int, order: int) -> Order:
         payment = asked(now)
         known = payment.authentication if payment else None
         at = engine.clock.now()
-        if payment is None or known is None or not known.waits or now.closed or at < known.expires:
+        if payment is None or known is None or not known.waits or now.closed or known.attempt:
             return now
-        if known.attempt:
+        if at < known.expires and not early:
             return now
         over = replace(known, step=Step.FAILED, changed=at, browser=None)
         closed = rejected(

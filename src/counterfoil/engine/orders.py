@@ -228,16 +228,10 @@ class Orders(Repeats):
 
         return await self._perform(merchant, order, choose, once)
 
-    def order(
-        self, merchant: Merchant, draft: Draft, card: Card | None, number: int | None = None
-    ) -> Order:
-        """The order that a draft comes to, with a payment by that card; nothing is committed.
-
-        `number` is an id that was given out for it before.
-        """
+    def order(self, merchant: Merchant, draft: Draft, card: Card | None) -> Order:
+        """The order that a draft comes to, with a payment by that card; nothing is committed."""
         order = self._order(merchant, draft, card)
-        bare = order if card is not None else replace(order, payments=())
-        return bare if number is None else replace(bare, id=number)
+        return order if card is not None else replace(order, payments=())
 
     async def _perform(
         self,

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from counterfoil.core import rules
 from counterfoil.core.card import Card, Cvv
-from counterfoil.core.change import Change, KeyUse, change
+from counterfoil.core.change import Change, KeyUse, change, taken
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.order import Kind, Operation, Order, Payment, Recurring
@@ -23,7 +23,7 @@ class Try(Record):
     """One try to authorize. `ticket` is what may be paid with once and is used up by an approval.
 
     `number` tells the tries of one occasion from those of another. `key` is the caller's, where a
-    try before this one has used it. `fresh`: only a new order.
+    try before this one has used it. `fresh`: only a new order. `names` are taken with the order.
     """
 
     card: Card
@@ -34,6 +34,7 @@ class Try(Record):
     ticket: str | None = None
     until: int = 0
     fresh: bool = False
+    names: tuple[str, ...] = ()
 
 
 async def authorize(
@@ -75,7 +76,8 @@ async def authorize(
         demand(engine.acquirer(merchant, payment.terminal), begun, born)
         made = change(begun, born=(born,), key=key)
         refiled = order.version > 0
-        return replace(made, token=ticket, refiled=refiled)
+        names = tuple(taken(each, order) for each in attempt.names)
+        return replace(made, token=ticket, refiled=refiled, names=names)
 
     made = await engine.commit(order, decide)
     assert made is not None

@@ -15,7 +15,7 @@ from msgspec import json
 
 from counterfoil.core.merchant import Credential, Merchant
 from counterfoil.dialects.payfunc.errors import not_authorized
-from counterfoil.dialects.payfunc.identifiers import identifier, number
+from counterfoil.dialects.payfunc.identifiers import account as numbered
 from counterfoil.engine.directory import Directory
 from counterfoil.exchange import Exchange
 
@@ -53,7 +53,7 @@ def issue(
     *,
     base: str,
     now: int,
-    account: int | None = None,
+    account: str | None = None,
 ) -> str:
     """A key for one audience; `now` in microseconds since 1970 UTC.
 
@@ -72,7 +72,7 @@ def issue(
         "card": {"url": base, "id": credential.login},
     }
     if account is not None:
-        claims |= {"account": identifier(account), "exp": iat + ACCOUNT_KEY_S}
+        claims |= {"account": account, "exp": iat + ACCOUNT_KEY_S}
     key = OctKey.import_key(credential.secret_hash)
     return jwt.encode({"alg": "HS256", "typ": "JWT"}, claims, key)
 
@@ -98,7 +98,7 @@ class Keys:
         named = audience if isinstance(audience, list) else [audience]
         purposes = frozenset(ALIASES.get(str(each), str(each)) for each in named) & AUDIENCES
         account = claims.get("account", claims.get("customer"))
-        found = number(account) if isinstance(account, str) else None
+        found = numbered(account) if isinstance(account, str) else None
         if not (purposes and timely(claims, now // SECOND_US)) or (
             ACCOUNT in purposes and found is None
         ):

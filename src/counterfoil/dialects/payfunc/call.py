@@ -17,11 +17,11 @@ from counterfoil.core.errors import Code, Refused
 from counterfoil.core.keeping import Kept
 from counterfoil.core.order import Order
 from counterfoil.core.record import Record
-from counterfoil.dialects.payfunc import render
+from counterfoil.dialects.payfunc import naming, render
 from counterfoil.dialects.payfunc.auth import Caller
 from counterfoil.dialects.payfunc.cards import Cards
 from counterfoil.dialects.payfunc.errors import bad_argument, bad_key, encode, invalid, not_found
-from counterfoil.dialects.payfunc.identifiers import formed, number
+from counterfoil.dialects.payfunc.identifiers import formed
 from counterfoil.dialects.payfunc.reading import UnreadableError, decode
 from counterfoil.dialects.payfunc.signing import Signing
 from counterfoil.engine.accounts import Accounts
@@ -123,11 +123,15 @@ class Call:
             return None
         return await self.desk.gateway.orders.replay(self.caller.merchant, once)
 
-    def order(self) -> int:
-        """The order in the path; raises `Failure`: 400 where it is no identifier, else 404."""
+    def addressed(self) -> str:
+        """The id of the order in the path; raises `Failure` (400) where it is no identifier."""
         if not formed(self.named):
             raise bad_argument("id", "authly.Identifier", "An identifier of 16 characters.")
-        found = number(self.named)
+        return self.named
+
+    async def order(self, text: str) -> Order:
+        """The order of that id; raises `Failure` (404)."""
+        found = await naming.find(self.desk.gateway.orders.engine, self.merchant, text)
         if found is None:
             raise not_found()
         return found

@@ -204,9 +204,7 @@ class Cards:
                 raise unusable()
             return Found(card)
         place, row, _ = await self._row(merchant, token)
-        code = self._codes.get((merchant, place), (None, 0))[0]
-        until = row.issued + LIFE_US
-        return Found(row.card, code, place, until, row.wrong, row.brought, row.waits)
+        return _found(place, row, self._codes.get((merchant, place), (None, 0))[0])
 
     async def use(self, merchant: int, token: str) -> None:
         """Use a token up without an order; raises `Failure` where another was quicker."""
@@ -257,8 +255,7 @@ class Cards:
         row = None if text is None else msgspec.json.decode(text, type=Row)
         if row is None or not self._alive(row):
             raise unusable()
-        until = row.issued + LIFE_US
-        return Found(row.card, None, place, until, row.wrong, row.brought, row.waits)
+        return _found(place, row)
 
     async def verified(self, merchant: int, found: Found, brought: Proof) -> str:
         """The token that takes the place of the one before, now that its holder was asked.
@@ -339,6 +336,10 @@ class Cards:
             del self._codes[mark]
         if cvv is not None:
             self._codes[merchant, place] = (cvv, since + LIFE_US)
+
+
+def _found(place: int, row: Row, code: Cvv | None = None) -> Found:
+    return Found(row.card, code, place, row.issued + LIFE_US, row.wrong, row.brought, row.waits)
 
 
 def recurring_claims(card: Card, audience: str) -> dict[str, object]:

@@ -19,32 +19,31 @@ from counterfoil.dialects.payfunc.errors import (
     declined,
     encode,
     invalid,
-    not_found,
     refused,
     unanswered,
 )
-from counterfoil.dialects.payfunc.identifiers import identifier, number, reference
+from counterfoil.dialects.payfunc.identifiers import reference
 from counterfoil.dialects.payfunc.items import money, wanted
 from counterfoil.dialects.payfunc.render import EVENTS, REFERRED, STATUS, paid, stamp
 from counterfoil.dialects.payfunc.schema import AN_EVENT, Event
 from counterfoil.engine.perform import Done, KeyTakenError, Once
 
 
-async def apply(call: Call, order: int, event: Event, once: Once | None) -> Members:
+async def apply(call: Call, named: str, event: Event, once: Once | None) -> Members:
     """The event with its date, once it has happened; raises `Failure` or `Refused`."""
     merchant, gateway = call.caller.merchant, call.desk.gateway
-    known = await gateway.store.load(merchant.id, order)
+    known = await call.order(named)
     choose = partial(command, event, once)
     if event.kind is Kind.REVERSE and known.retries is not None and not paid(known):
 
         async def give_up() -> Done:
-            return await call.desk.accounts.waive(merchant, order, choose, once)
+            return await call.desk.accounts.waive(merchant, known.id, choose, once)
 
         done = await gateway.orders.once(merchant, once, give_up)
         return {**event.given, "date": stamp(done.order.updated)}
 
     async def act() -> Done:
-        return await gateway.orders.engine.perform(merchant, order, choose, once)
+        return await gateway.orders.engine.perform(merchant, known.id, choose, once)
 
     try:
         done = await gateway.orders.once(merchant, once, act)
@@ -108,20 +107,17 @@ async def change(
     call: Call, named: str, events: list[Event], at: int
 ) -> tuple[Members, list[Failure]]:
     """An order with what became of each event; the failures if nothing but failures came of it."""
-    known, mirrored, failures = number(named), list[Members](), list[Failure]()
+    mirrored, failures = list[Members](), list[Failure]()
     for place, event in enumerate(events):
         try:
-            if known is None:
-                raise not_found()
-            mirrored.append(await apply(call, known, event, call.once(f"{at}.{place}")))
+            mirrored.append(await apply(call, named, event, call.once(f"{at}.{place}")))
         except Refused as refusal:
             failures.append(refused(refusal, STATUS))
         except Failure as failure:
             failures.append(failure)
         if len(mirrored) <= place:
             mirrored.append(failed(call, event, failures[-1]))
-    shown = named if known is None else identifier(known)
-    return {"id": shown, "event": mirrored}, failures if len(failures) == len(events) else []
+    return {"id": named, "event": mirrored}, failures if len(failures) == len(events) else []
 
 
 def failed(call: Call, event: Event, failure: Failure) -> Members:

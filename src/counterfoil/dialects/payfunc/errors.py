@@ -61,7 +61,7 @@ ERRORS: Final[Mapping[Code, WireError]] = {
                                         "malformed header", KEY),
     Code.KEY_IN_USE:          WireError(503, "the key's first request is still at work",
                                         UNAVAILABLE),
-    Code.NAME_TAKEN:          WireError(400, "That number is taken."),
+    Code.NAME_TAKEN:          WireError(400, "The identifier is taken.", MALFORMED, "id"),
     Code.ORDER_CLOSED:        WireError(400, NOT_POSSIBLE),
     Code.WRONG_STATE:         WireError(400, NOT_POSSIBLE),
     Code.ALREADY_COMPLETED:   WireError(400, "The order is not waiting any more."),
@@ -103,6 +103,9 @@ ERRORS: Final[Mapping[Code, WireError]] = {
     Code.STORE_UNAVAILABLE:   WireError(503, "Try again later.", UNAVAILABLE),
 }
 # fmt: on
+
+
+TYPES: Final = {"items": "number", "id": "authly.Identifier"}  # of properties that are no text
 
 
 class Said(NamedTuple):
@@ -230,7 +233,7 @@ def refused(refusal: Refused, words: Mapping[Standing, str], named: str = EVENT)
         return invalid(named, message)
     if row.kind == MALFORMED:
         assert row.property is not None
-        return malformed(row.property, "number" if row.property == "items" else "string", message)
+        return malformed(row.property, TYPES.get(row.property, "string"), message)
     match row.kind:
         case "not found":
             return not_found()

@@ -8,7 +8,7 @@ from counterfoil.core.accounts import Account
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Credential
 from counterfoil.dialects.payfunc import auth
-from counterfoil.dialects.payfunc.identifiers import handle
+from counterfoil.dialects.payfunc.identifiers import handle, identifier
 from counterfoil.dialects.payfunc.signing import Signing
 from counterfoil.engine.accounts import Accounts
 from counterfoil.engine.gateway import Gateway
@@ -41,7 +41,7 @@ async def keys(gateway: Gateway, merchant: int, base: str) -> Mapping[str, str]:
             name,
             base=base,
             now=now,
-            account=ACCOUNT if name == auth.ACCOUNT else None,
+            account=identifier(ACCOUNT) if name == auth.ACCOUNT else None,
         )
         for name in (auth.PUBLIC, auth.PRIVATE, auth.ACCOUNT)
     }

@@ -29,7 +29,8 @@ from counterfoil.dialects.payfunc.errors import (
     not_found,
     unusable,
 )
-from counterfoil.dialects.payfunc.identifiers import formed, identifier, number
+from counterfoil.dialects.payfunc.identifiers import LONG, formed, identifier, number
+from counterfoil.dialects.payfunc.identifiers import account as numbered
 from counterfoil.dialects.payfunc.items import plain
 from counterfoil.dialects.payfunc.reading import Reader
 from counterfoil.dialects.payfunc.render import Object, card, stamp
@@ -58,7 +59,7 @@ def addressed(call: Call) -> int:
         return caller.account
     if not formed(call.named):
         raise bad_argument("id", "authly.Identifier", "An identifier of 16 characters.")
-    found = number(call.named)
+    found = numbered(call.named)
     if not caller.private and found != caller.account:
         raise not_authorized()
     if found is None:
@@ -74,10 +75,10 @@ async def find(call: Call) -> Account:
     return account
 
 
-async def create(call: Call, given: object) -> Account:
+async def create(call: Call, given: object) -> Object:
     """A new account; raises `Failure`."""
     reader = Reader(given)
-    named = reader.fitting("id", "authly.Identifier", number)
+    chosen = reader.fitting("id", "authly.Identifier", LONG.fullmatch)
     methods = reader.given.get("method")
     if not isinstance(methods, list) or len(methods) > METHODS_MAX:
         reader.fault("method", "Account.Method.Creatable[]")
@@ -92,10 +93,11 @@ async def create(call: Call, given: object) -> Account:
     if reader.flaws:
         raise invalid(AN_ACCOUNT.named, AN_ACCOUNT.description, reader.flaws)
     instruments = [await instrument(call, each) for each in methods]
-    chosen = None if named is None else number(named)
+    if chosen is not None:
+        said["id"] = chosen
     made = Account(
         merchant=call.merchant,
-        id=call.desk.gateway.orders.engine.ids.next() if chosen is None else chosen,
+        id=call.desk.gateway.orders.engine.ids.next() if chosen is None else numbered(chosen) or 0,
         instruments=tuple(instruments),
         facts=encode(said).decode(),
     )
@@ -105,7 +107,7 @@ async def create(call: Call, given: object) -> Account:
             raise malformed("id", "authly.Identifier", "The identifier is taken.")
         return made
 
-    return await call.desk.accounts.alter(call.merchant, made.id, first)
+    return await shown(call, await call.desk.accounts.alter(call.merchant, made.id, first))
 
 
 async def instrument(call: Call, given: object) -> Instrument:
@@ -126,8 +128,8 @@ async def instrument(call: Call, given: object) -> Instrument:
     return Instrument(card=found.card, since=call.desk.gateway.clock.now())
 
 
-async def add(call: Call, given: object) -> Instrument:
-    """The card, added to the account in the path; raises `Failure`."""
+async def add(call: Call, given: object) -> Object:
+    """The method that a card is once it is added to the account in the path; raises `Failure`."""
     account = await find(call)
     added = await instrument(call, given)
 
@@ -137,18 +139,19 @@ async def add(call: Call, given: object) -> Instrument:
             raise invalid(A_METHOD.named, f"An account has at most {METHODS_MAX} methods.")
         return replace(known, instruments=(*known.instruments, added))
 
-    await call.desk.accounts.alter(call.merchant, account.id, more)
-    return added
+    return await method(
+        call, await call.desk.accounts.alter(call.merchant, account.id, more), added
+    )
 
 
-async def alter(call: Call, given: object) -> Account:
+async def alter(call: Call, given: object) -> Object:
     """The account with other settings; raises `Failure`."""
     account = await find(call)
     reader = Reader(given)
     said = _members(reader)
     if reader.flaws:
         raise invalid(AN_ACCOUNT.named, AN_ACCOUNT.description, reader.flaws)
-    return await _said(call, account.id, said)
+    return await shown(call, await _said(call, account.id, said))
 
 
 async def rename(call: Call, given: object) -> object:
@@ -202,22 +205,27 @@ async def shown(call: Call, account: Account) -> Object:
         "currency": CURRENCY,
         "schedule": RHYTHM,
         **said,
-        "id": identifier(account.id),
-        "method": [await method(call, account.id, each) for each in account.instruments],
+        "id": named(account),
+        "method": [await method(call, account, each) for each in account.instruments],
         "status": standing(account).value,
         "balance": [],
         "total": 0,
     }
 
 
-async def method(call: Call, account: int, known: Instrument) -> Object:
+def named(account: Account) -> str:
+    """The account's id."""
+    return str(facts(account).get("id") or identifier(account.id))
+
+
+async def method(call: Call, account: Account, known: Instrument) -> Object:
     """A method with the token by which an order may be paid with it."""
     claims: Object = {
         "iss": "payfunc",
         "iat": known.since // auth.SECOND_US,
         "aud": call.desk.audience,
         "type": TYPE,
-        "account": identifier(account),
+        "account": named(account),
         "card": identifier(known.card.id),
         **card(known.card),
     }
@@ -228,21 +236,23 @@ async def method(call: Call, account: int, known: Instrument) -> Object:
 async def payer(call: Call, token: str) -> Account:
     """The account that a method's token names, with that card alone; raises `Failure`."""
     claims = await call.desk.signing.claims(token) or {}
-    account, named = number(str(claims.get("account"))), number(str(claims.get("card")))
+    account, own = numbered(str(claims.get("account"))), number(str(claims.get("card")))
     found = None
     if claims.get("type") == TYPE and account is not None:
         found = await call.desk.accounts.find(call.merchant, account)
-    known = [each for each in found.instruments if each.card.id == named] if found else []
+    known = [each for each in found.instruments if each.card.id == own] if found else []
     if found is None or not known:
         raise unusable()
     return replace(found, instruments=tuple(known))
 
 
-async def key(call: Call) -> str:
+async def key(call: Call, _: object) -> str:
     """A key for the account in the path, good for three days; raises `Failure`."""
     account, gateway = await find(call), call.desk.gateway
     known = await gateway.directory.known(auth.WIRE, str(call.caller.claims["sub"]))
     assert known is not None
     credential, merchant = known
     base, now = gateway.base or call.exchange.base, gateway.clock.now()
-    return auth.issue(credential, merchant, auth.ACCOUNT, base=base, now=now, account=account.id)
+    return auth.issue(
+        credential, merchant, auth.ACCOUNT, base=base, now=now, account=named(account)
+    )

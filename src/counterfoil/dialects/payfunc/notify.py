@@ -19,7 +19,6 @@ from counterfoil.dialects.payfunc.call import ISSUER, JSON, JWT, SECOND_US
 from counterfoil.dialects.payfunc.cards import recurring_claims
 from counterfoil.dialects.payfunc.errors import declined, encode
 from counterfoil.dialects.payfunc.signing import signed
-from counterfoil.dialects.payfunc.verifying import hidden
 
 MINUTE_S: Final = 60
 KEYS_MAX: Final = 8
@@ -41,7 +40,7 @@ class OrderToken:
         whose secret is no key of ours gets the same members as JSON.
         """
         order, operation = told.order, of(told)
-        if hidden(order):
+        if render.hidden(order):
             return None
         if operation is not None and operation.decline is not None and order.retries is None:
             failure = declined(operation.decline)

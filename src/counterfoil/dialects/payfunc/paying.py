@@ -1,7 +1,6 @@
 """POST /order: an order is made, and paid with a card or by an account."""
 
 from hashlib import sha256
-from typing import Final
 
 from msgspec.structs import replace
 
@@ -10,8 +9,8 @@ from counterfoil.core.callbacks import Endpoint, origin
 from counterfoil.core.card import Secret
 from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code, Refused
-from counterfoil.core.order import Outcome, Recurring, instant_of
-from counterfoil.dialects.payfunc import methods, verifying
+from counterfoil.core.order import Outcome, Recurring
+from counterfoil.dialects.payfunc import methods, naming, verifying
 from counterfoil.dialects.payfunc.auth import ACCOUNT, WIRE
 from counterfoil.dialects.payfunc.call import Call
 from counterfoil.dialects.payfunc.errors import (
@@ -21,12 +20,11 @@ from counterfoil.dialects.payfunc.errors import (
     unanswered,
     unusable,
 )
+from counterfoil.dialects.payfunc.render import by, hidden
 from counterfoil.dialects.payfunc.schema import Asked
 from counterfoil.engine import stored
 from counterfoil.engine.perform import Done, KeyTakenError
 from counterfoil.engine.stored import Try
-
-RESERVED_US: Final = 2 * 3600 * 1_000_000  # how long an id that an error carried may be used
 
 
 async def pay(call: Call, asked: Asked) -> Done:
@@ -38,9 +36,23 @@ async def pay(call: Call, asked: Asked) -> Done:
     account = await payer(call, asked)
     if account.off:
         raise malformed("payment.account", "authly.Identifier", "The account is inactive.")
-    return await call.desk.accounts.pay(
-        call.caller.merchant, asked.draft, account, asked.paid.waits_us, call.once()
-    )
+    return await by_account(call, asked, account)
+
+
+async def by_account(call: Call, asked: Asked, account: Account) -> Done:
+    """An order that the account pays, now or later; raises `Refused`."""
+    merchant, draft = call.caller.merchant, asked.draft
+    if "id" in methods.facts(account):
+        draft = replace(draft, facts=by(draft.facts, methods.named(account)))
+    try:
+        draft = replace(draft, names=await taking(call, asked))
+        waits_us = asked.paid.waits_us
+        return await call.desk.accounts.pay(merchant, draft, account, waits_us, call.once())
+    except Refused as refusal:  # perhaps by this very request, which has come twice
+        done = await call.earlier() if refusal.code is Code.NAME_TAKEN else None
+        if done is None:
+            raise
+        return done
 
 
 async def by_card(call: Call, asked: Asked, token: str) -> Done:
@@ -52,10 +64,9 @@ async def by_card(call: Call, asked: Asked, token: str) -> Done:
     waiting = await verifying.waiting(call, asked, card)
     if waiting is not None:
         return await verifying.resumed(call, asked, card, waiting)
-    number = None if asked.id is None else await reserved(call, asked.id)
     by_itself = card.ticket is None  # the merchant's own initiative: nobody is there to be asked
     draft = replace(asked.draft, recurring=Recurring()) if by_itself else asked.draft
-    order, once = orders.order(merchant, draft, card.card, number), call.once()
+    order, once = orders.order(merchant, draft, card.card), call.once()
     attempt = Try(
         card=card.card,
         cvv=card.cvv,
@@ -68,7 +79,8 @@ async def by_card(call: Call, asked: Asked, token: str) -> Done:
     async def act() -> Done:
         if merchant.secure3d and not by_itself:
             return await verifying.begin(call, asked, card, order, once)
-        return await stored.authorize(orders.engine, merchant, order, attempt, once)
+        named = replace(attempt, names=await taking(call, asked))
+        return await stored.authorize(orders.engine, merchant, order, named, once)
 
     try:
         done = await orders.once(merchant, once, act)
@@ -76,25 +88,15 @@ async def by_card(call: Call, asked: Asked, token: str) -> Done:
         raise unusable() from None
     if any(each.outcome is Outcome.APPROVED for each in done.order.operations):
         call.desk.cards.spent(merchant.id, card)
-    if verifying.hidden(done.order):
+    if hidden(done.order):
         own = orders.order(merchant, asked.draft, card.card)
         return await verifying.begin(call, asked, card, own)
     return done
 
 
-async def reserved(call: Call, number: int) -> int:
-    """An id that was given out for this order; raises `Failure` for any other."""
-    gateway = call.desk.gateway
-    now = gateway.clock.now()
-    if not now - RESERVED_US < instant_of(number) <= now:
-        raise malformed("id", "authly.Identifier", "Not an identifier that was given out.")
-    try:
-        await gateway.store.load(call.merchant, number)
-    except Refused as refusal:
-        if refusal.code is Code.ORDER_NOT_FOUND:
-            return number
-        raise
-    raise malformed("id", "authly.Identifier", "The identifier is taken.")
+async def taking(call: Call, asked: Asked) -> tuple[str, ...]:
+    """What an order of the client's own id takes; raises `Refused`."""
+    return await naming.names(call.desk.gateway.orders.engine, call.merchant, asked.id)
 
 
 async def payer(call: Call, asked: Asked) -> Account:

@@ -11,8 +11,8 @@ from counterfoil.core.order import Order, id_at
 from counterfoil.core.ports import ID_MAX, OrderQuery
 from counterfoil.dialects.payfunc.call import Call
 from counterfoil.dialects.payfunc.errors import bad_query, not_found
-from counterfoil.dialects.payfunc.identifiers import identifier, number
-from counterfoil.dialects.payfunc.verifying import hidden
+from counterfoil.dialects.payfunc.identifiers import account, formed, identifier, number
+from counterfoil.dialects.payfunc.render import hidden
 
 PAGE: Final = 250  # rows in an answer at most; what follows is at the address in its Link
 WALKED_MAX: Final = 2500  # orders looked at for those of one account, in one answer
@@ -36,7 +36,7 @@ async def orders(call: Call) -> Page[Order]:
     first = 0 if start is None else max(0, id_at(_instant(start)))
     last = ID_MAX if end is None else id_at(_instant(end + DAY)) - 1
     found: list[Order] = []
-    before, walked = _from(call, "before") or ID_MAX, 0
+    before, walked = await _before(call), 0
     while first <= last:
         size = limit + 1 if call.caller.private else PAGE
         query = OrderQuery(
@@ -58,7 +58,7 @@ async def orders(call: Call) -> Page[Order]:
 async def accounts(call: Call) -> Page[Account]:
     """The merchant's accounts, oldest first; raises `Failure`."""
     limit = _limit(call)
-    after = _from(call, "after") or 0
+    after = account(_from(call, "after") or "") or 0
     found = await call.desk.accounts.run(call.merchant, limit + 1, after=after)
     return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
 
@@ -79,12 +79,18 @@ def _limit(call: Call) -> int:
     raise bad_query("limit", "number", f"1 to {PAGE}.")
 
 
-def _from(call: Call, name: str) -> int | None:
+def _from(call: Call, name: str) -> str | None:
     text = call.exchange.query.get(name)
-    found = None if text is None else number(text)
-    if text is not None and found is None:
+    if text is not None and not formed(text):
         raise bad_query(name, "authly.Identifier", "An identifier of 16 characters.")
-    return found
+    return text
+
+
+async def _before(call: Call) -> int:
+    """The number of the order before which the list goes on; raises `Failure`."""
+    text = _from(call, "before")
+    known = ID_MAX if text is None else number(text)
+    return (await call.order(text or "")).id if known is None else known
 
 
 def _day(call: Call, name: str) -> datetime | None:

@@ -15,6 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from counterfoil.core.card import Brand, Card
+from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code
 from counterfoil.core.order import (
     Kind,
@@ -81,6 +82,7 @@ SCHEMES: Final[Mapping[Brand, str]] = {
     Brand.MAESTRO: "maestro", Brand.UNIONPAY: "unionpay",
 }
 # fmt: on
+MADE: Final = frozenset({Outcome.APPROVED, Outcome.PENDING})
 REFERRED: Final = frozenset({Kind.CHARGE, Kind.REFUND})
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MS_US: Final = 1000
@@ -114,6 +116,28 @@ def facts(order: Order) -> Facts:
 def kept(found: Facts) -> str:
     """The same as text; numbers in `meta` go through unchanged as far as JSON has them."""
     return encode(Wires(payfunc=found)).decode()
+
+
+def by(text: str | None, account: str) -> str:
+    """What is kept of an order, and the id of the account that pays it, which a client chose."""
+    found = Facts() if text is None else _decode(text).payfunc
+    return kept(Facts(order=found.order, payment={**found.payment, "account": account}))
+
+
+def ours(order: Order) -> bool:
+    """Whether this wire made the order."""
+    return order.facts is not None and order.facts.startswith('{"payfunc"')
+
+
+def chosen(order: Order) -> str:
+    """The id that its client gave the order, else its number's."""
+    return str(facts(order).order.get("id") or identifier(order.id))
+
+
+def named(order: Order) -> str:
+    """Its id; what nothing came of has left a chosen one to another try."""
+    made = order.retries is not None or any(each.outcome in MADE for each in order.operations)
+    return chosen(order) if made else identifier(order.id)
 
 
 def stamp(instant: int) -> str:
@@ -273,6 +297,15 @@ def paid(order: Order) -> bool:
     return any(each.outcome is Outcome.APPROVED for each in order.operations)
 
 
+def hidden(order: Order) -> bool:
+    """Whether nobody is shown it: it waited for a cardholder, or was declined for want of that."""
+    declines = [each.decline for each in order.operations]
+    if not declines:
+        return bool(order.payments) and order.payments[-1].authentication is not None
+    asked = order.retries is None and order.payments[-1].recurring is None
+    return asked and set(declines) == {Decline.AUTHENTICATION_REQUIRED}
+
+
 def payer(order: Order) -> Payment | None:
     """The payment that was authorized, else the latest."""
     for payment in order.payments:
@@ -296,7 +329,7 @@ def payment(order: Order, now: int, recurring: str | None) -> Object:
         "created": stamp(instant_of(known.id) if known else order.created),
     }
     if order.retries is not None:
-        found["account"] = identifier(order.retries.account)
+        found.setdefault("account", identifier(order.retries.account))
     if order.retries is not None and not paid(order):
         found |= {"type": "account", "service": "PayFunc", "created": stamp(order.created)}
         found["schedule"] = [stamp(each) for each in order.retries.at]
@@ -335,7 +368,7 @@ def order(known: Order, now: int, recurring: str | None = None) -> Object:
     return {
         **facts(known).order,
         **({"number": known.reference} if known.reference is not None else {}),
-        "id": identifier(known.id),
+        "id": named(known),
         "created": stamp(known.created),
         "items": items(stands, sums),
         "currency": known.amount.currency,

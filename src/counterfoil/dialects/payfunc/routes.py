@@ -13,9 +13,9 @@ from counterfoil.dialects.payfunc import (
     methods,
     paying,
     queries,
+    render,
     returning,
     schema,
-    verifying,
 )
 from counterfoil.dialects.payfunc.auth import ACCOUNT, ANYBODY, PRIVATE, PUBLIC, Caller, Keys
 from counterfoil.dialects.payfunc.call import JSON, JWT, Call, Desk, Kind, answer, preferred
@@ -52,6 +52,7 @@ ALLOWED: Final = {
 RENAMED: Final = "/customer"
 COUNTERS: Final = {Tried.PAID: "paid", Tried.UNPAID: "unpaid", Tried.ERROR: "errors"}
 Handler = Callable[[Call], Awaitable[Reply]]
+Work = Callable[[Call, object], Awaitable[object]]
 
 
 class Row(NamedTuple):
@@ -67,14 +68,14 @@ async def create_order(call: Call) -> Reply:
     done = await call.earlier()
     if done is not None and done.order.closed is not None:
         raise Refused(done.order.closed)
-    if done is None or verifying.hidden(done.order):
+    if done is None or render.hidden(done.order):
         done = await paying.pay(call, schema.order(asked))
     return await call.signed(paying.checked(done).order, status=201, default=JWT)
 
 
 async def show_order(call: Call) -> Reply:
     """GET /order/{order}."""
-    order = await call.desk.gateway.store.load(call.merchant, call.order())
+    order = await call.order(call.addressed())
     if not call.sees(order):
         raise not_found()
     if preferred(call.exchange.header(b"accept"), JSON) == JWT:
@@ -94,7 +95,7 @@ async def create_event(call: Call) -> Reply:
     event = schema.event(await call.read(schema.AN_EVENT))
     if event is None:
         raise schema.not_an_event()
-    return answer(await changing.apply(call, call.order(), event, call.once()), 201)
+    return answer(await changing.apply(call, call.addressed(), event, call.once()), 201)
 
 
 async def change_orders(call: Call) -> Reply:
@@ -128,16 +129,6 @@ async def retry(call: Call) -> Reply:
     return await call.kept(act)
 
 
-async def create_account(call: Call) -> Reply:
-    """POST /account."""
-    asked = await call.read(methods.AN_ACCOUNT)
-
-    async def act() -> Reply:
-        return answer(await methods.shown(call, await methods.create(call, asked)), 201)
-
-    return await call.kept(act)
-
-
 async def list_accounts(call: Call) -> Reply:
     """GET /account."""
     page = await queries.accounts(call)
@@ -150,56 +141,26 @@ async def show_account(call: Call) -> Reply:
     return answer(await methods.shown(call, await methods.find(call)))
 
 
-async def change_account(call: Call) -> Reply:
-    """PATCH /account/{account}."""
-    asked = await call.read(methods.AN_ACCOUNT)
+def once(kind: Kind, work: Work, status: int = 201, empty: object = None) -> Handler:
+    """What makes or changes anything but an order: its answer is kept for its key."""
 
-    async def act() -> Reply:
-        return answer(await methods.shown(call, await methods.alter(call, asked)))
+    async def handler(call: Call) -> Reply:
+        asked = await call.read(kind, empty=empty)
 
-    return await call.kept(act)
+        async def act() -> Reply:
+            made = await work(call, asked)
+            if isinstance(made, str):
+                return Reply(status, made.encode(), content_type=JWT)
+            return answer(made, status)
 
+        return await call.kept(act)
 
-async def create_key(call: Call) -> Reply:
-    """POST /account/{account}: a key for it."""
-    await call.read(methods.AN_ACCOUNT, empty={})
-
-    async def act() -> Reply:
-        return Reply(201, (await methods.key(call)).encode(), content_type=JWT)
-
-    return await call.kept(act)
+    return handler
 
 
-async def add_method(call: Call) -> Reply:
-    """POST /account/{account}/method."""
-    asked = await call.read(methods.A_METHOD)
-
-    async def act() -> Reply:
-        account = methods.addressed(call)
-        return answer(await methods.method(call, account, await methods.add(call, asked)), 201)
-
-    return await call.kept(act)
-
-
-async def change_customer(call: Call) -> Reply:
-    """PUT /account/{account}/customer."""
-    asked = await call.read(methods.A_CONTACT)
-
-    async def act() -> Reply:
-        return answer(await methods.rename(call, asked))
-
-    return await call.kept(act)
-
-
-async def create_card(call: Call) -> Reply:
+async def create_card(call: Call, given: object) -> str:
     """POST /card."""
-    card = cards.read(await call.read(A_CARD))
-
-    async def act() -> Reply:
-        token = await call.desk.cards.create(call.merchant, card)
-        return Reply(201, token.encode(), content_type=JWT)
-
-    return await call.kept(act)
+    return await call.desk.cards.create(call.merchant, cards.read(given))
 
 
 async def show_card(call: Call) -> Reply:
@@ -207,22 +168,14 @@ async def show_card(call: Call) -> Reply:
     return answer(await call.desk.cards.show(call.merchant, call.named))
 
 
-async def replace_card(call: Call) -> Reply:
+async def replace_card(call: Call, given: object) -> str:
     """PUT /card/{token}: another card in its place."""
-    return await _changed(call, cards.read(await call.read(A_CARD)))
+    return await call.desk.cards.change(call.merchant, call.named, cards.read(given))
 
 
-async def change_card(call: Call) -> Reply:
+async def change_card(call: Call, given: object) -> str:
     """PATCH /card/{token}: any part of it."""
-    return await _changed(call, cards.read(await call.read(A_CARD), whole=False))
-
-
-async def _changed(call: Call, card: cards.NewCard) -> Reply:
-    async def act() -> Reply:
-        token = await call.desk.cards.change(call.merchant, call.named, card)
-        return Reply(200, token.encode(), content_type=JWT)
-
-    return await call.kept(act)
+    return await call.desk.cards.change(call.merchant, call.named, cards.read(given, whole=False))
 
 
 async def take_answer(call: Call) -> Reply:
@@ -257,14 +210,19 @@ def renamed(path: str) -> str:
 
 
 # fmt: off
+CREATE: Final = once(methods.AN_ACCOUNT, methods.create)
+CHANGE: Final = once(methods.AN_ACCOUNT, methods.alter, 200)
+ISSUE: Final = once(methods.AN_ACCOUNT, methods.key, empty={})
+ADD: Final = once(methods.A_METHOD, methods.add)
+RENAME: Final = once(methods.A_CONTACT, methods.rename, 200)
 ACCOUNTS: Final = (
-    ("POST",       "/account",                    Row(create_account,  BY_SHOP)),
+    ("POST",       "/account",                    Row(CREATE,          BY_SHOP)),
     ("GET",        "/account",                    Row(list_accounts,   BY_SERVER)),
     ("GET",        "/account/{account}",          Row(show_account,    BY_OWNER)),
-    ("PATCH",      "/account/{account}",          Row(change_account,  BY_OWNER)),
-    ("POST",       "/account/{account}",          Row(create_key,      BY_SERVER)),
-    ("POST",       "/account/{account}/method",   Row(add_method,      BY_OWNER)),
-    ("PUT",        "/account/{account}/customer", Row(change_customer, BY_OWNER)),
+    ("PATCH",      "/account/{account}",          Row(CHANGE,          BY_OWNER)),
+    ("POST",       "/account/{account}",          Row(ISSUE,           BY_SERVER)),
+    ("POST",       "/account/{account}/method",   Row(ADD,             BY_OWNER)),
+    ("PUT",        "/account/{account}/customer", Row(RENAME,          BY_OWNER)),
 )
 ROUTES: Final[Routes[Row]] = Routes((
     ("POST",       "/order",                      Row(create_order,    ANYBODY)),
@@ -275,10 +233,10 @@ ROUTES: Final[Routes[Row]] = Routes((
     ("PUT",        "/retry",                      Row(retry,           BY_OWNER)),
     *ACCOUNTS,
     *((methods, renamed(path), row) for methods, path, row in ACCOUNTS),
-    ("POST",       "/card",                       Row(create_card,     ANYBODY)),
+    ("POST",       "/card",                       Row(once(A_CARD, create_card), ANYBODY)),
     ("GET",        "/card/{token}",               Row(show_card,       ANYBODY)),
-    ("PUT",        "/card/{token}",               Row(replace_card,    ANYBODY)),
-    ("PATCH",      "/card/{token}",               Row(change_card,     ANYBODY)),
+    ("PUT",        "/card/{token}",               Row(once(A_CARD, replace_card, 200), ANYBODY)),
+    ("PATCH",      "/card/{token}",               Row(once(A_CARD, change_card, 200), ANYBODY)),
     ("POST",       "/card/{card}/verification",   Row(take_answer,     BY_BROWSER)),
 ))
 # fmt: on

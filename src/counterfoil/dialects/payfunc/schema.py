@@ -17,7 +17,8 @@ from counterfoil.dialects.payfunc.errors import (
     invalid,
     malformed,
 )
-from counterfoil.dialects.payfunc.identifiers import formed, number
+from counterfoil.dialects.payfunc.identifiers import LONG, formed
+from counterfoil.dialects.payfunc.identifiers import account as numbered
 from counterfoil.dialects.payfunc.items import Item, items, line, money
 from counterfoil.dialects.payfunc.proofs import Proof, proof
 from counterfoil.dialects.payfunc.reading import URL, Reader
@@ -29,6 +30,7 @@ A_CHANGE: Final = Named(CHANGE, "A list of orders, each with events to be create
 AN_EVENT: Final = Named(EVENT, "A valid event to be created.")
 A_PAYMENT: Final = Named(PAYMENT, "A payment of a type that can be created.")
 ECHOED: Final = ("client", "theme", "language", "category", "callback")
+GIVEN: Final = ("id", "customer", "meta")
 CATEGORIES: Final = frozenset({"purchase", "withdrawal"})
 EVENTS: Final[Mapping[str, Kind]] = {
     "charge": Kind.CHARGE,
@@ -61,7 +63,7 @@ class Asked(NamedTuple):
 
     draft: Draft
     paid: Paid
-    id: int | None = None
+    id: str | None = None
 
 
 class Event(NamedTuple):
@@ -76,7 +78,7 @@ class Event(NamedTuple):
 def order(given: object) -> Asked:
     """The order in a body; raises `Failure` with all its faults."""
     reader = Reader(given)
-    identifier = reader.fitting("id", "authly.Identifier", number)
+    chosen = reader.fitting("id", "authly.Identifier", LONG.fullmatch)
     reference = reader.text("number", longest=REFERENCE_MAX)
     echoed = {name: text for name in ECHOED if (text := reader.text(name, longest=2048))}
     if echoed.get("category", "purchase") not in CATEGORIES:
@@ -95,7 +97,7 @@ def order(given: object) -> Asked:
         raise invalid(A_ORDER.named, A_ORDER.description, reader.flaws)
     paid, said = pay(payment, reader, amount)
     members: dict[str, object] = dict(echoed)
-    members |= {name: reader.given[name] for name in ("customer", "meta") if reader.has(name)}
+    members |= {name: reader.given[name] for name in GIVEN if reader.has(name)}
     draft = Draft(
         amount=amount,
         lines=lines,
@@ -105,7 +107,7 @@ def order(given: object) -> Asked:
         callback=echoed.get("callback"),
         auto_charge=payment.given.get("charge") == "auto",
     )
-    return Asked(draft, paid, None if identifier is None else number(identifier))
+    return Asked(draft, paid, chosen)
 
 
 def total(reader: Reader, currency: str | None) -> tuple[Money | None, tuple[Line, ...]]:
@@ -174,7 +176,7 @@ def _account(payment: Reader, whole: Reader) -> Paid:
         named = whole.given["customer"]
     if named is not None and not isinstance(named, str):
         payment.fault("account", "authly.Identifier")
-    account = number(named) if isinstance(named, str) else None
+    account = numbered(named) if isinstance(named, str) else None
     if isinstance(named, str) and account is None:
         raise malformed("payment.account", "authly.Identifier", "There is no such account.")
     return Paid(

@@ -19,8 +19,10 @@ from counterfoil.dialects.payfunc.browsers import described, origin
 from counterfoil.dialects.payfunc.call import Call
 from counterfoil.dialects.payfunc.cards import Found
 from counterfoil.dialects.payfunc.errors import Failure, declined, malformed, not_enrolled
-from counterfoil.dialects.payfunc.identifiers import handle, identifier
+from counterfoil.dialects.payfunc.identifiers import handle, number
+from counterfoil.dialects.payfunc.naming import names
 from counterfoil.dialects.payfunc.proofs import CHALLENGE, METHOD, PARES, TRANSACTION, Proof
+from counterfoil.dialects.payfunc.render import chosen
 from counterfoil.dialects.payfunc.schema import Asked
 from counterfoil.engine import authenticate, awaiting, session
 from counterfoil.engine.authenticate import Answer, ChallengeAnswer, PayerAnswer, Start
@@ -48,6 +50,7 @@ async def begin(
         data=CardData(pan=pan, card=card.card, cvv=card.cvv),
         once=once,
         at_once=asked.draft.auto_charge,
+        names=await names(engine, merchant.id, asked.id),
     )
     done = await authenticate.begin(engine, merchant, order, start)
     if form_of(done.order) is None:
@@ -85,7 +88,7 @@ async def waiting(call: Call, asked: Asked, card: Found) -> Order | None:
     if not brought and form_of(order) is None and not order.payments[-1].log:
         return None
     if (order.amount, order.lines) == (asked.draft.amount, asked.draft.lines):
-        if asked.id not in {None, order.id}:
+        if asked.id not in {None, chosen(order)} and number(asked.id or "") != order.id:
             raise malformed("id", "authly.Identifier", "Not the identifier that was given out.")
         return order
     if not brought:
@@ -196,14 +199,5 @@ def required(order: Order) -> Failure:
         "description": "verification required",
         "details": {**details, "data": data},
     }
-    more_ = {"content": content, "id": identifier(order.id), "error": "verification required"}
+    more_ = {"content": content, "id": chosen(order), "error": "verification required"}
     return Failure(400, "malformed content", more_)
-
-
-def hidden(order: Order) -> bool:
-    """Whether nobody is shown it: it waited for a cardholder, or was declined for want of that."""
-    declines = [each.decline for each in order.operations]
-    if not declines:
-        return bool(order.payments) and order.payments[-1].authentication is not None
-    asked = order.retries is None and order.payments[-1].recurring is None
-    return asked and set(declines) == {Decline.AUTHENTICATION_REQUIRED}

@@ -254,7 +254,7 @@ def served(made: Parts, pump: Pump) -> Served:
         segment: (dialect.name, handler)
         for dialect in dialects.found()
         for handler in (dialect.serve(own),)
-        for segment in dialect.segments
+        for segment in dialect.owned
     }
     wires["pay"] = ("checkout", checkout.serve(own, Secured(made.engine)))
     clock = made.clock

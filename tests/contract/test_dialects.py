@@ -113,7 +113,7 @@ def test_every_standing_and_outcome_has_a_word(wire: Wire) -> None:
 
 
 def test_no_two_wires_own_a_path() -> None:
-    owned = [segment for wire in WIRES for segment in wire.dialect.segments]
+    owned = [segment for wire in WIRES for segment in wire.dialect.owned]
     assert len(set(owned)) == len(owned)
     assert not OURS & set(owned)
 

@@ -359,7 +359,7 @@ async def open_desk() -> Desk:
     handlers = {
         segment: (wire.name, wire.dialect.serve(gateway))
         for wire in WIRES
-        for segment in wire.dialect.segments
+        for segment in wire.dialect.owned
     }
     handlers["complete"] = ("browser", returning.serve(engine))
     handlers["test"] = ("bank", serve(pages))

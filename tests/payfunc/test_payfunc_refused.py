@@ -249,3 +249,12 @@ async def test_one_request_under_a_key_has_one_answer(shop: Shop) -> None:
     answers = [await shop.ask("POST", "/order", proved, **third) for _ in range(2)]
     assert [each.status_code for each in answers] == [201, 201]
     assert answers[0].json() == answers[1].json()
+
+
+@pytest.mark.parametrize("path", ["/me", "/merchant", "/merchant/abcdefgh/key", "/order/a/receipt"])
+@pytest.mark.parametrize("key", ["", "private"])
+async def test_what_is_not_served_is_not_found(path: str, key: str, shop: Shop) -> None:
+    answer = await shop.ask("GET", path, key=key)
+    assert (answer.status_code, answer.json()) == (404, {"status": 404, "type": "not found"})
+    assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"

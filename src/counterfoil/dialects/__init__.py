@@ -30,7 +30,8 @@ class Dialect(Record):
     `settings` are the names of those that a merchant may have on this wire alone. `form` is how it
     tells merchants of what happens, where it has callbacks. `keys` gives what a merchant (its id)
     calls the wire at an address with, where that is more than a login and a password. `chores` is
-    what the wire does by itself, now and then.
+    what the wire does by itself, now and then. `unserved` are first parts of paths that its
+    documents have besides: what asks for them gets this wire's own form of "not found".
     """
 
     name: str
@@ -40,6 +41,12 @@ class Dialect(Record):
     form: Form | None = None
     keys: Callable[[Gateway, int, str], Awaitable[Mapping[str, str]]] | None = None
     chores: Callable[[Gateway], Sequence[Chore]] | None = None
+    unserved: tuple[str, ...] = ()
+
+    @property
+    def owned(self) -> tuple[str, ...]:
+        """All first parts of paths whose answer is this wire's."""
+        return self.segments + self.unserved
 
 
 def found() -> tuple[Dialect, ...]:

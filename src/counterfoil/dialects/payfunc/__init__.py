@@ -13,6 +13,7 @@ from counterfoil.dialects.payfunc.routes import serve
 dialect = Dialect(
     name="payfunc",
     segments=("order", "retry", "account", "customer", "card", "key", ".well-known"),
+    unserved=("me", "merchant"),
     serve=serve,
     form=OrderToken(),
     keys=keys,

@@ -57,6 +57,18 @@ async def test_the_order_brings_the_proof(shop: Shop) -> None:
     assert (await shop.event(made["id"], type="charge")).status_code == 201
 
 
+async def test_nobody_is_shown_an_order_that_only_waits(shop: Shop) -> None:
+    _, _, error = await demanded(shop)
+    change = [{"id": error["id"], "event": [{"type": "cancel"}]}]
+    for answer in (
+        await shop.ask("GET", f"/order/{error['id']}"),
+        await shop.ask("GET", f"/order/{error['id']}", accept="application/jwt"),
+        await shop.event(error["id"], type="charge"),
+        await shop.ask("PATCH", "/order", change),
+    ):
+        assert (answer.status_code, answer.json()) == (404, {"status": 404, "type": "not found"})
+
+
 async def test_the_card_brings_the_proof(shop: Shop) -> None:
     asked, token, error = await demanded(shop)
     change = {"verification": {"type": "pares", "data": APPROVED}}

@@ -8,6 +8,7 @@ from tests.payfunc.conftest import GOOD, POOR, Shop, claims
 
 from counterfoil import wiring
 from counterfoil.config import Settings
+from counterfoil.dialects.payfunc.queries import PAGE
 
 pytestmark = pytest.mark.anyio
 
@@ -199,3 +200,15 @@ async def test_an_account_that_is_switched_off_takes_no_order(shop: Shop) -> Non
     assert await shop.status(account) == "inactive"
     asked = {"items": 1, "currency": "EUR", "payment": by(account)}
     assert (await shop.ask("POST", "/order", asked)).status_code == 400
+
+
+async def test_a_retry_finds_what_many_accounts_owe(shop: Shop) -> None:
+    made = [shop.ask("POST", "/account", {"method": []}) for _ in range(PAGE)]
+    assert {each.status_code for each in await asyncio.gather(*made)} == {201}
+    first, last = await shop.account(POOR), await shop.account(POOR)
+    for account in (last, first):
+        await shop.order(10, payment=by(account))
+    assert (await shop.ask("PUT", "/retry")).json() == {"paid": 0, "unpaid": 2, "errors": 0}
+    card = {"type": "token", "card": await shop.card()}
+    await shop.ask("POST", f"/account/{last}/method", card)
+    assert (await shop.ask("PUT", "/retry")).json() == {"paid": 1, "unpaid": 1, "errors": 0}

@@ -31,7 +31,6 @@ from counterfoil.engine.pump import NotYetError, Worked
 from counterfoil.engine.stored import Try
 
 FIRST: Final = "0"  # the tries with which an order is made, as its operations are numbered
-PAGE: Final = 100
 OWED: Final = frozenset(
     {Standing.NEW, Standing.WAITING, Standing.DECLINED, Standing.FAULTY, Standing.FRAUD}
 )
@@ -57,15 +56,6 @@ class Accounts:
         """The account of that id."""
         text = await self.engine.store.kept(merchant, ACCOUNT, number)
         return None if text is None else msgspec.json.decode(text, type=Account)
-
-    async def every(self, merchant: int) -> Sequence[Account]:
-        """Every account of a merchant, oldest first."""
-        found: list[Account] = []
-        while True:
-            after = found[-1].id if found else 0
-            found += await self.run(merchant, PAGE, after=after)
-            if len(found) % PAGE or not found or found[-1].id == after:
-                return found
 
     async def run(self, merchant: int, limit: int, *, after: int = 0) -> list[Account]:
         """So many accounts of a merchant at most, oldest first, from that id on."""

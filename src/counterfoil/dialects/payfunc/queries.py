@@ -1,7 +1,6 @@
 """Lists: the orders of a merchant or an account, and those that are yet to be paid."""
 
 import re
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final, Generic, NamedTuple, TypeVar
 from urllib.parse import urlencode
@@ -109,15 +108,17 @@ def _instant(day: datetime) -> int:
     return (day - EPOCH) // timedelta(microseconds=1)
 
 
-async def unpaid(call: Call) -> list[tuple[Account, int]]:
-    """The orders that the caller's accounts owe, each with its account, oldest first."""
-    accounts: Iterable[Account]
-    if call.caller.private:
-        accounts = await call.desk.accounts.every(call.merchant)
-    else:
+async def unpaid(call: Call) -> list[tuple[int, int]]:
+    """The orders that the caller's accounts owe, each with its account's id, oldest first."""
+    found: list[tuple[int, int]] = []
+    if not call.caller.private:
         own = await call.desk.accounts.find(call.merchant, call.caller.account or 0)
         if own is None:
             raise not_found()
-        accounts = [own]
-    owed = [(account, each.order) for account in accounts for each in account.unpaid]
-    return sorted(owed, key=lambda pair: pair[1])
+        return sorted((each.order, own.id) for each in own.unpaid)
+    after: int | None = 0
+    while after is not None:
+        run = await call.desk.accounts.run(call.merchant, PAGE, after=after)
+        found += [(each.order, account.id) for account in run for each in account.unpaid]
+        after = run[-1].id if len(run) == PAGE else None
+    return sorted(found)

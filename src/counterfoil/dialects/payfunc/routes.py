@@ -120,7 +120,9 @@ async def retry(call: Call) -> Reply:
 
     async def act() -> Reply:
         counts = dict.fromkeys(COUNTERS.values(), 0)
-        for account, order in await queries.unpaid(call):
+        for order, number in await queries.unpaid(call):
+            account = await call.desk.accounts.find(call.merchant, number)
+            assert account is not None
             tried = await call.desk.accounts.retry(call.caller.merchant, order, account)
             if tried in COUNTERS:
                 counts[COUNTERS[tried]] += 1

@@ -33,6 +33,9 @@ def test_a_payout_is_booked_once(anywhere: Run, tmp_path: Path) -> None:
     assert anywhere(*words).rows == [row]
     taken = [*words[:2], "--reference", "P-2", "--gross=-125", *words[6:]]
     assert anywhere(*taken).rows == [{**row, "reference": "P-2", "net": "-140", "times": 2}]
+    paid = [*words[:2], "--reference", "P-3", *words[4:], "--paid"]
+    for _ in range(2):
+        assert anywhere(*paid).rows == [{**row, "reference": "P-3", "times": 3}]
     assert "x" in anywhere(*[*words[:5], "x", *words[6:]]).fault
     assert "characters" in anywhere(*[*words[:3], "", *words[4:]]).fault
     assert left_in(tmp_path)

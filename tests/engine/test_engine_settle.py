@@ -7,7 +7,9 @@ from tests.engine.desk import EUR, open_desk, refusal
 from counterfoil.core.card import Cvv, Pan
 from counterfoil.core.errors import Code
 from counterfoil.core.history import as_of
-from counterfoil.core.order import Settlement
+from counterfoil.core.order import Kind, Order, Settlement
+from counterfoil.core.payouts import paid, unpaid
+from counterfoil.core.rules import Command
 from counterfoil.engine.orders import Draft, NewCard
 from counterfoil.engine.settle import SETTLEMENTS_MAX, settle
 
@@ -40,3 +42,31 @@ async def test_what_was_not_charged_is_not_paid_out() -> None:
     order = (await desk.orders.authorize(desk.merchant, Draft(amount=EUR), CARD)).order
     refused = await refusal(settle(desk.engine, 1, order.id, BOOKED))
     assert refused.code is Code.WRONG_STATE
+
+
+async def test_a_refund_takes_what_was_paid_last() -> None:
+    desk = await open_desk()
+    order = (await desk.orders.authorize(desk.merchant, Draft(amount=EUR), CARD)).order
+
+    async def move(kind: Kind, minor: int) -> Order:
+        command = Command(kind=kind, minor=minor)
+        return (await desk.orders.follow_up(desk.merchant, order.id, command)).order
+
+    whole, third = order.amount.minor, order.amount.minor // 3
+    await move(Kind.CHARGE, 2 * third)
+    now = replace(BOOKED, at=(await desk.store.load(1, order.id)).updated)
+    booked = await settle(desk.engine, 1, order.id, now, pays=True)
+    assert booked.settlements[0].paid == paid(booked) == 2 * third
+    assert await settle(desk.engine, 1, order.id, now, pays=True) == booked
+    assert (await refusal(settle(desk.engine, 1, order.id, now))).code is Code.NAME_TAKEN
+    again = replace(now, reference="P-1")
+    refused = await refusal(settle(desk.engine, 1, order.id, again, pays=True))
+    assert refused.code is Code.WRONG_STATE
+    charged = await move(Kind.CHARGE, whole - 2 * third)
+    assert (paid(charged), unpaid(charged)) == (2 * third, (whole - 2 * third, ()))
+    from_charged = await move(Kind.REFUND, 1)
+    assert (paid(from_charged), unpaid(from_charged)[0]) == (2 * third, whole - 2 * third - 1)
+    from_paid = await move(Kind.REFUND, whole - 2 * third)
+    assert unpaid(from_paid)[0] == whole - 2 * third - 1
+    of_both = await move(Kind.REFUND, 2 * third - 1)
+    assert (paid(of_both), unpaid(of_both)[0]) == (0, 0)

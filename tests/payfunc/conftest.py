@@ -85,7 +85,9 @@ class Shop:
         async with wiring.parts(Settings(database=f"sqlite:///{self.database}")) as parts:
             return (await issuing.keys(parts, 2, BASE))["payfunc"]["private"]
 
-    async def settle(self, order: str, *, reference: str, gross: int, fee: int) -> None:
+    async def settle(
+        self, order: str, *, reference: str, gross: int, fee: int = 0, pays: bool = False
+    ) -> None:
         """Have an operator book what was paid out of an order, in minor units."""
         known = number(order)
         assert known is not None
@@ -100,7 +102,7 @@ class Shop:
                 start="2026-11-01",
                 end="2026-11-30",
             )
-            await settle(parts.engine, 1, known, settlement)
+            await settle(parts.engine, 1, known, settlement, pays=pays)
 
     async def walk(self, hours: int) -> None:
         """Let that time pass, timer by timer."""

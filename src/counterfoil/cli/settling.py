@@ -36,6 +36,7 @@ def settle(  # noqa: PLR0913 (each is a documented option)
     start: str,
     end: str,
     payout: str | None = None,
+    paid: bool = False,
     merchant: int = 1,
     database: str | None = None,
     json: Json = False,
@@ -61,18 +62,25 @@ def settle(  # noqa: PLR0913 (each is a documented option)
         The last.
     payout
         The day the money came.
+    paid
+        It pays all that stands charged: merchants see that as paid.
     merchant
         Whose order it is.
     database
         sqlite:///path or postgresql://user@host/name.
     """
     days = [start, end, *([payout] if payout else [])]
-    act = partial(_booked, (merchant, order), (reference, *days), (gross, fee))
+    act = partial(_booked, (merchant, order), (reference, *days), (gross, fee), pays=paid)
     show([among(database, act)], as_json=json)
 
 
 async def _booked(
-    place: tuple[int, str], named: Sequence[str], amounts: Sequence[str], parts: Parts
+    place: tuple[int, str],
+    named: Sequence[str],
+    amounts: Sequence[str],
+    parts: Parts,
+    *,
+    pays: bool,
 ) -> dict[str, Cell]:
     """A row about what was booked; raises `SettingsError`, `Refused`."""
     reference, *days = named
@@ -93,7 +101,7 @@ async def _booked(
         end=end,
         payout=payout[0] if payout else None,
     )
-    made = await book(parts.engine, place[0], known.id, settlement)
+    made = await book(parts.engine, place[0], known.id, settlement, pays=pays)
     net = str(amount(settlement.net, currency))
     return {"order": place[1], "reference": reference, "net": net, "times": len(made.settlements)}
 

@@ -251,6 +251,7 @@ class Settlement(Record):
 
     Minor units of the order's currency: `gross` is signed as the money goes (refunds take), `fee`
     what was kept of it. `start`, `end` and `payout` are days (ISO 8601), `reference` is its own.
+    `paid`: so much of what stood charged is the merchant's by it, for these units (`payouts.py`).
     """
 
     at: int
@@ -260,6 +261,8 @@ class Settlement(Record):
     end: str
     fee: int = 0
     payout: str | None = None
+    paid: int = 0
+    places: tuple[tuple[int, int], ...] = ()
 
     @property
     def net(self) -> int:

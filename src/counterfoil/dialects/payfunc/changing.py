@@ -11,6 +11,8 @@ from msgspec.structs import replace
 
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.order import Kind, Operation, Order, Outcome
+from counterfoil.core.payouts import paid as paid_out
+from counterfoil.core.payouts import unpaid
 from counterfoil.core.rules import Command
 from counterfoil.dialects.payfunc.call import Call
 from counterfoil.dialects.payfunc.errors import (
@@ -56,7 +58,7 @@ def command(event: Event, once: Once | None, order: Order) -> Command:
     """What an event asks of the order as it stands; raises `Failure` where it does not fit."""
     known = asking(event, once)
     if not event.items and event.amount is None:
-        return known
+        return replace(known, minor=_part(order, None)) if event.kind is Kind.REFUND else known
     if bool(event.items) != bool(order.lines):
         raise invalid(AN_EVENT.named, "Amounts are for orders without items, items for the others.")
     if event.items:
@@ -68,7 +70,19 @@ def command(event: Event, once: Once | None, order: Order) -> Command:
     amount = money(event.amount, order.amount.currency)
     if amount is None:
         raise refused(Refused(Code.MALFORMED_AMOUNT), STATUS)
-    return replace(known, minor=amount.minor)
+    part = _part(order, amount.minor) if event.kind is Kind.REFUND else amount.minor
+    return replace(known, minor=part)
+
+
+def _part(order: Order, minor: int | None) -> int | None:
+    """What a refund moves of a total that was paid: one part has to cover it; raises `Failure`."""
+    out = 0 if order.lines else paid_out(order)
+    if not out:
+        return minor
+    charged = unpaid(order)[0]
+    if minor is not None and minor > max(charged, out):
+        raise refused(Refused(Code.EXCEEDS_CHARGED), STATUS)
+    return minor or charged or out
 
 
 def asking(event: Event, once: Once | None) -> Command:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from operator import itemgetter
 from typing import Final
 
 import msgspec
@@ -26,6 +27,8 @@ from counterfoil.core.order import (
     Settlement,
     instant_of,
 )
+from counterfoil.core.payouts import paid as paid_out
+from counterfoil.core.payouts import paid_units
 from counterfoil.core.rules import Bucket, Standing, position, standing
 from counterfoil.core.units import Place, UnitState, states
 from counterfoil.dialects.payfunc.errors import declined, encode
@@ -181,6 +184,10 @@ def parts(order: Order) -> dict[str, int]:
         for bucket, status in BUCKETS.items():
             if stands[bucket]:
                 sums[status] = sums.get(status, 0) + stands[bucket]
+    out = min(paid_out(order), sums.get("charged", 0))
+    if out:
+        after = {"charged": sums["charged"] - out, "paid": sums.get("paid", 0) + out}
+        sums = {status: minor for status, minor in (sums | after).items() if minor}
     given_back = sums.pop("cancelled", 0) + sum(each.minor for each in order.waived)
     left = order.amount.minor - sum(sums.values())
     cancelled = min(given_back, left)
@@ -192,8 +199,10 @@ def parts(order: Order) -> dict[str, int]:
     if len(sums) == 1:
         return sums
     waived = ["cancelled"] if order.waived else []
-    led = (status for status, _ in _led(order))
-    seen = ["created", "denied", "pending", *waived, *led, "cancelled"]
+    led = [(operation.closed or 0, status) for status, operation in _led(order)]
+    led += [(each.at, "paid") for each in order.settlements]
+    words = [status for _, status in sorted(led, key=itemgetter(0))]
+    seen = ["created", "denied", "pending", *waived, *words, "cancelled"]
     return {status: sums[status] for status in sorted(sums, key=seen.index)}
 
 
@@ -209,10 +218,17 @@ def items(order: Order, sums: Mapping[str, int]) -> object:
     """Lines with a status for each unit; or a total, in as many parts as it has statuses."""
     currency = order.amount.currency
     if order.lines:
-        open_as = rest(order)
+        open_as, out = rest(order), paid_units(order)
         found = [
-            shown(row, currency, [UNITS.get(state, open_as) for state in row_states])
-            for row, row_states in zip(order.lines, states(order), strict=True)
+            shown(
+                row,
+                currency,
+                [
+                    "paid" if (at, unit) in out else UNITS.get(state, open_as)
+                    for unit, state in enumerate(states(order)[at])
+                ],
+            )
+            for at, row in enumerate(order.lines)
         ]
     else:
         found = [
@@ -240,16 +256,22 @@ def events(order: Order) -> list[Object]:
         for each in order.waived:
             items = moved(order, each.minor, each.places)
             found.append({"type": "cancel", "date": stamp(each.at), "items": items})
-        found += [settled(each, order.amount.currency) for each in order.settlements]
+        for booked in order.settlements:
+            found += settled(order, booked)
         found.sort(key=lambda event: str(event["date"]))
     return found
 
 
-def settled(known: Settlement, currency: str) -> Object:
-    """A settlement in the history."""
-    return {
+def settled(order: Order, known: Settlement) -> Iterator[Object]:
+    """A settlement in the history, and what was paid by it."""
+    currency, date = order.amount.currency, stamp(known.at)
+    if known.paid:
+        part = known.paid < order.amount.minor
+        items = {"items": moved(order, known.paid, known.places)} if part else {}
+        yield {"type": "pay", "date": date, "reference": known.reference, **items}
+    yield {
         "type": "settle",
-        "date": stamp(known.at),
+        "date": date,
         "period": {"start": known.start, "end": known.end},
         "gross": amount(known.gross, currency),
         "fee": amount(-known.fee, currency),

@@ -90,6 +90,7 @@ class Wire:
         self.errors: Mapping[Code, object] = errors.ERRORS
         self.status: Mapping[Standing, str] = render.STATUS
         self.outcomes: Mapping[Outcome, str] = render.OUTCOMES
+        self.hides: Callable[[Order], bool] = getattr(render, "hidden", lambda _: False)
         routes = import_module(f"{package}.routes")
         self.routes: Routes[object] = routes.ROUTES
         self.open: Mapping[str, object] = getattr(routes, "OPEN", {})

@@ -214,3 +214,23 @@ async def test_a_list_of_accounts_goes_on_past_a_chosen_id(shop: Shop) -> None:
     assert sorted(ids) == [ACCOUNT, "Customer-0000002"]
     after = await shop.ask("GET", f"/account?after={ids[0]}")
     assert [each["id"] for each in after.json()] == [ids[1]]
+
+
+def proved(body: Json) -> Json:
+    """The body with what the cardholder's bank says."""
+    payment = body["payment"]
+    assert isinstance(payment, dict)
+    verification = {"type": "pares", "data": "YAED53A345D"}
+    return {**body, "payment": {**payment, "verification": verification}}
+
+
+async def test_of_many_that_are_asked_at_once_one_is_authorized(shop: Shop) -> None:
+    bodies = [await asked(shop, ASKS) for _ in range(5)]
+    for _ in range(2):
+        errors = await asyncio.gather(*(shop.ask("POST", "/order", body) for body in bodies))
+        assert {each.status_code for each in errors} == {400}
+    tries = [*(proved(body) for body in bodies), await asked(shop), await asked(shop)]
+    answers = await asyncio.gather(*(shop.ask("POST", "/order", body) for body in tries))
+    assert [each.json()["id"] for each in answers if each.status_code == 201] == [CHOSEN]
+    listed = (await shop.ask("GET", "/order")).json()
+    assert [(each["id"], each["status"]) for each in listed] == [(CHOSEN, {"ordered": 10})]

@@ -216,6 +216,18 @@ async def test_a_list_of_accounts_goes_on_past_a_chosen_id(shop: Shop) -> None:
     assert [each["id"] for each in after.json()] == [ids[1]]
 
 
+async def test_a_card_that_waits_may_be_given_an_id_later(shop: Shop) -> None:
+    body = await asked(shop, ASKS)
+    bare = {name: value for name, value in body.items() if name != "id"}
+    first = await refused(shop, bare)
+    assert first["id"] != (await refused(shop, body))["id"] == CHOSEN
+    assert (await refused(shop, bare))["id"] == CHOSEN
+    wrong = proved({**body, "id": "Another-chosen-1"})
+    assert (await refused(shop, wrong))["content"]["property"] == "id"  # type: ignore[index]
+    made = await shop.ask("POST", "/order", proved(bare), key="public")
+    assert (made.status_code, made.json()["id"]) == (201, CHOSEN)
+
+
 def proved(body: Json) -> Json:
     """The body with what the cardholder's bank says."""
     payment = body["payment"]

@@ -67,20 +67,20 @@ async def by_card(call: Call, asked: Asked, token: str) -> Done:
     by_itself = card.ticket is None  # the merchant's own initiative: nobody is there to be asked
     draft = replace(asked.draft, recurring=Recurring()) if by_itself else asked.draft
     order, once = orders.order(merchant, draft, card.card), call.once()
-    attempt = Try(
-        card=card.card,
-        cvv=card.cvv,
-        at_once=asked.draft.auto_charge,
-        ticket=card.ticket,
-        until=card.until,
-        fresh=True,
-    )
 
     async def act() -> Done:
         if merchant.secure3d and not by_itself:
             return await verifying.begin(call, asked, card, order, once)
-        named = replace(attempt, names=await taking(call, asked))
-        return await stored.authorize(orders.engine, merchant, order, named, once)
+        attempt = Try(
+            card=card.card,
+            cvv=card.cvv,
+            at_once=asked.draft.auto_charge,
+            ticket=card.ticket,
+            until=card.until,
+            fresh=True,
+            names=await taking(call, asked),
+        )
+        return await stored.authorize(orders.engine, merchant, order, attempt, once)
 
     try:
         done = await orders.once(merchant, once, act)

@@ -1,7 +1,7 @@
 """One handler a call: decode, ask the engine, render. TO says which keys a call takes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
 import structlog
@@ -185,21 +185,15 @@ async def take_answer(call: Call) -> Reply:
     return await returning.take(call)
 
 
-async def show_key(desk: Desk) -> Reply:
-    """GET /key: what checks our tokens, as PEM."""
-    pem = (await desk.signing.key()).public_pem
-    return Reply(200, pem.encode(), CACHED, PEM)
+async def show_key(desk: Desk, path: str) -> Reply:
+    """GET /key: what checks our tokens, as PEM; GET /.well-known/jwks.json: as a JWK set."""
+    key = await desk.signing.key()
+    if path == "/key":
+        return Reply(200, key.public_pem.encode(), CACHED, PEM)
+    return Reply(200, key.jwks, CACHED, JSON)
 
 
-async def show_keys(desk: Desk) -> Reply:
-    """GET /.well-known/jwks.json: the same as a JWK set."""
-    return Reply(200, (await desk.signing.key()).jwks, CACHED, JSON)
-
-
-OPEN: Final[Mapping[str, Callable[[Desk], Awaitable[Reply]]]] = {
-    "/key": show_key,
-    "/.well-known/jwks.json": show_keys,
-}
+OPEN: Final = dict.fromkeys(("/key", "/.well-known/jwks.json"), show_key)
 BY_BROWSER: Final = frozenset[str]()  # without a key: what is brought proves itself
 BY_SERVER: Final = frozenset({PRIVATE})
 BY_OWNER: Final = frozenset({PRIVATE, ACCOUNT})
@@ -255,7 +249,7 @@ def serve(gateway: Gateway) -> Serve:
     async def answered(exchange: Exchange) -> Reply:
         path = exchange.path.rstrip("/") or "/"
         if path in OPEN and exchange.method in {"GET", "HEAD"}:
-            return await OPEN[path](desk)
+            return await OPEN[path](desk, path)
         row, named = ROUTES.find(exchange.method, path)
         caller = await (
             returning.visitor(desk, exchange)

@@ -87,12 +87,13 @@ async def waiting(call: Call, asked: Asked, card: Found) -> Order | None:
     brought = asked.paid.proof is not None or card.brought is not None
     if not brought and form_of(order) is None and not order.payments[-1].log:
         return None
-    if (order.amount, order.lines) == (asked.draft.amount, asked.draft.lines):
-        if asked.id not in {None, chosen(order)} and number(asked.id or "") != order.id:
-            raise malformed("id", "authly.Identifier", "Not the identifier that was given out.")
+    same = (order.amount, order.lines) == (asked.draft.amount, asked.draft.lines)
+    if same and (asked.id in {None, chosen(order)} or number(asked.id) == order.id):
         return order
     if not brought:
         return None
+    if same:
+        raise malformed("id", "authly.Identifier", "Not the identifier that was given out.")
     raise malformed("items", "number", "Not what the verification was for.")
 
 

@@ -107,6 +107,15 @@ async def test_other_work_that_fails_is_undone(hand: Hand) -> None:
     assert (await hand.write([add(1)])).done
 
 
+async def test_what_cannot_be_sent_is_nobody_else_s_trouble(tmp_path: Path) -> None:
+    hand = await Far.opened(tmp_path / "t.db")
+    with pytest.raises(ValueError, match="unmarshallable"):
+        await hand.write([("SELECT ?", [object()], ROWS)])
+    assert (await hand.write([MAKE, add(1)])).done
+    assert await asyncio.wait_for(hand.alone(lambda _: 7), 10) == 7
+    await hand.close()
+
+
 async def test_it_takes_its_time_to_close(tmp_path: Path) -> None:
     hand = await Far.opened(tmp_path / "t.db")
     given = [asyncio.create_task(hand.write(each)) for each in ([MAKE], [add(1)], [COUNT])]

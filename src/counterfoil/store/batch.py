@@ -67,6 +67,11 @@ def packed(query: Query, found: Sequence[Row], wanted: int = ANY) -> list[Step]:
     return steps
 
 
+def step(query: Query, given: Row, wanted: int = ANY) -> Step:
+    """One statement, with its parameters."""
+    return query.sql, list(given), wanted
+
+
 @cache
 def _repeated(sql: str, width: int, count: int) -> str:
     row = f"({', '.join('?' * width)})"

@@ -13,9 +13,7 @@ from counterfoil.store import agenda, batch, queries, rows
 from counterfoil.store import tables as t
 from counterfoil.store.hands import Hand
 from counterfoil.store.lanes import Verdict
-from counterfoil.store.queries import Query
-from counterfoil.store.rows import Row
-from counterfoil.store.scribe import ANY, ROWS, Step, Told
+from counterfoil.store.scribe import ROWS, Step, Told
 
 ISSUERS_MAX: Final = 100_000  # pairs of merchant and issuer kept in mind
 
@@ -80,7 +78,7 @@ class Entries:
         """What stands in the way of a change: an order of its number, or something unforeseen."""
         query, order = queries.order(), change.order
         given = query.bind(merchant=order.merchant, id=order.id)
-        found = await self._hand.write([_one(query, given, ROWS)], kept=False)
+        found = await self._hand.write([batch.step(query, given, ROWS)], kept=False)
         there = bool(found.rows and found.rows[0])
         return Committed.STALE if there and change.expects == 0 else WriteError(told.error)
 
@@ -106,20 +104,17 @@ def _steps(changes: Sequence[Change]) -> list[Step]:
 
 def _filed(changes: Iterable[Change], issuers: Iterable[tuple[int, str]]) -> list[Step]:
     """Remember issuers; file anew the orders that lists find otherwise now."""
-    steps = [_one(queries.put(t.issuers), issuer) for issuer in issuers]
+    steps = [batch.step(queries.put(t.issuers), issuer) for issuer in issuers]
     for change in changes:
         if change.refiled:
             order, query = change.order, queries.reproject()
             projected = zip(FILTERS, projection(order), strict=True)
             given = {f"new_{name}": value for name, value in projected}
-            steps.append(_one(query, query.bind(merchant=order.merchant, id=order.id, **given)))
+            bound = query.bind(merchant=order.merchant, id=order.id, **given)
+            steps.append(batch.step(query, bound))
             if (row := rows.text_row(order)) is not None:
-                steps.append(_one(queries.refile_text(), row))
+                steps.append(batch.step(queries.refile_text(), row))
     return steps
-
-
-def _one(query: Query, given: Row, wanted: int = ANY) -> Step:
-    return query.sql, list(given), wanted
 
 
 def _pairs(found: Iterable[Sequence[Sequence[int | str]]]) -> set[tuple[int | str, ...]]:

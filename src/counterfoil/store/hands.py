@@ -104,11 +104,12 @@ class Far(asyncio.Protocol):
         """Described by `Hand`."""
         while not self._open.is_set():
             await self._open.wait()
+        message = scribe.framed((list(steps), kept))
         transport = self._transport or await self._begun()
         future: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
         self._flying.append(future)
         self._landed.clear()
-        transport.write(scribe.framed((list(steps), kept)))
+        transport.write(message)
         return await future
 
     async def alone(self, work: Work[Result]) -> Result:

@@ -81,7 +81,7 @@ def timer_row(merchant: int, timer: Timer) -> Row:
 
 def attempt_row(attempt: Attempt) -> Row:
     """A row of attempts."""
-    told = (attempt.endpoint, attempt.order, attempt.sequence, attempt.event)
+    told = (attempt.endpoint, attempt.order, attempt.sequence, attempt.event.value)
     receipt = body(attempt.receipt)
     return (attempt.merchant, attempt.id, *told, attempt.receipt.delivered, receipt)
 

@@ -32,11 +32,12 @@ from counterfoil.core.rates import Rate
 from counterfoil.core.timers import Backlog, Queue
 from counterfoil.store import agenda, kept, lists, migrate, queries, rows, scribe
 from counterfoil.store import tables as t
-from counterfoil.store.entries import Entries
+from counterfoil.store.entries import Entries, WriteError
 from counterfoil.store.hands import Far, Hand, Near, transact
 from counterfoil.store.lanes import Lanes
 from counterfoil.store.migrate import StoreError
 from counterfoil.store.queries import Query
+from counterfoil.store.scribe import Step, Told
 
 MIGRATING_MS: Final = 60_000  # another process may be bringing the file to the newest schema
 READERS: Final = 2  # threads for lists and proofs; single reads are made where they are asked
@@ -249,6 +250,12 @@ class SqliteStore(kept.KeptStore):
         await self.hand.close()
         self._pool.shutdown()
         self._near.close()
+
+    async def _write(self, steps: Sequence[Step]) -> Told:
+        told = await self.hand.write(steps)
+        if not told.done:
+            raise WriteError(told.error)
+        return told
 
     def _alter(self, work: Callable[[apsw.Connection], Result]) -> Awaitable[Result]:
         return self.hand.alone(work)

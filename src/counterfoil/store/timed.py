@@ -13,7 +13,9 @@ from counterfoil.core.events import Notice
 from counterfoil.core.timers import Errand, Settled, Timer, Want
 from counterfoil.store import agenda, queries, rows
 from counterfoil.store import tables as t
+from counterfoil.store.batch import step
 from counterfoil.store.queries import Query
+from counterfoil.store.scribe import ROWS, Step, Told
 
 WHY_MAX: Final = 200  # characters of a reason
 Result = TypeVar("Result")
@@ -27,6 +29,10 @@ class TimedStore:
         """The result of work on the writing connection, in a transaction of its own."""
         raise NotImplementedError
 
+    async def _write(self, steps: Sequence[Step]) -> Told:
+        """What such steps tell, done in one transaction; raises `WriteError` where they are not."""
+        raise NotImplementedError
+
     def _all(self, query: Query, **given: object) -> list[tuple[Any, ...]]:
         """Rows that are read where they are asked for."""
         raise NotImplementedError
@@ -34,13 +40,8 @@ class TimedStore:
     async def plant(
         self, merchant: int, timers: Sequence[Timer], *, unless_there: bool = False
     ) -> None:
-        sql = (agenda.plant_new() if unless_there else agenda.plant()).sql
-
-        def work(connection: apsw.Connection) -> None:
-            for timer in timers:
-                connection.execute(sql, rows.timer_row(merchant, timer))
-
-        await self._alter(work)
+        query = agenda.plant_new() if unless_there else agenda.plant()
+        await self._write([step(query, rows.timer_row(merchant, timer)) for timer in timers])
 
     async def claim(
         self, wants: Sequence[Want], *, now: int, holder: int, until: int
@@ -55,28 +56,23 @@ class TimedStore:
             return ()
         query = agenda.claim()
 
-        def work(connection: apsw.Connection) -> list[tuple[Any, ...]]:
-            found: list[tuple[Any, ...]] = []
-            for want in due:
-                whose = {"merchant": want.merchant, "whose": want.merchant, "lane": want.lane}
-                took = {"new_holder": holder, "new_until": until}
-                given = query.bind(**whose, **took, now=now, limit=want.limit)
-                found += connection.execute(query.sql, given)
-            return found
-
-        errands = [rows.read_errand(row) for row in await self._alter(work)]
+        took = {"new_holder": holder, "new_until": until, "now": now}
+        steps: list[Step] = []
+        for want in due:
+            whose = {"merchant": want.merchant, "whose": want.merchant, "lane": want.lane}
+            steps.append(step(query, query.bind(**whose, **took, limit=want.limit), ROWS))
+        told = await self._write(steps)
+        errands = [rows.read_errand(row) for found in told.rows for row in found]
         return sorted(errands, key=lambda errand: errand.timer.due)
 
     async def settle(self, settled: Sequence[Settled], attempts: Sequence[Attempt]) -> None:
-        add = agenda.add_attempt()
-
-        def work(connection: apsw.Connection) -> None:
-            for attempt in attempts:
-                connection.execute(add.sql, rows.attempt_row(attempt))
-            for each in settled:
-                _settle(connection, each)
-
-        await self._alter(work)
+        steps = [step(agenda.add_attempt(), rows.attempt_row(attempt)) for attempt in attempts]
+        for each in settled:
+            first, given = settlement(each)
+            # Where a timer was touched meanwhile the first changes nothing, else the second.
+            known = (agenda.again(),) if first is None else (first, agenda.again())
+            steps += [step(query, query.bind(**given)) for query in known]
+        await self._write(steps)
 
     async def let_go(self, merchant: int, worker: int) -> None:
         query = agenda.let_go()
@@ -140,17 +136,6 @@ class TimedStore:
         return rows.read_attempt(found[0]) if found else None
 
 
-def _settle(connection: apsw.Connection, settled: Settled) -> None:
-    """Remove, park or put back one timer; one that was touched meanwhile is only put back."""
-    first, given = settlement(settled)
-    if first is not None:
-        connection.execute(first.sql, first.bind(**given))
-        if connection.changes():
-            return
-    query = agenda.again()
-    connection.execute(query.sql, query.bind(**given))
-
-
 def attempts_wanted(query: AttemptQuery) -> tuple[dict[str, object], dict[str, object]]:
     """What a page of attempts is filtered by, and its bounds."""
     given = {
@@ -169,9 +154,9 @@ def attempts_wanted(query: AttemptQuery) -> tuple[dict[str, object], dict[str, o
 def settlement(settled: Settled) -> tuple[Query | None, dict[str, object]]:
     """What to do with a timer that is not due again, and the parameters of that and of `again`."""
     errand, timer = settled.errand, settled.errand.timer
-    given = {
+    given: dict[str, object] = {
         "merchant_id": errand.merchant,
-        "kind": timer.kind,
+        "kind": timer.kind.value,
         "subject": timer.subject,
         "lane": timer.lane,
         "holder": errand.holder,

@@ -12,6 +12,7 @@ from counterfoil.core.ports import ID_MAX
 from counterfoil.dialects.razorpay.errors import Failure
 
 DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+PAIRS: Final = tuple(first + second for first in DIGITS for second in DIGITS)
 VALUES: Final = {digit: value for value, digit in enumerate(DIGITS)}
 SIZE: Final = 14
 PLACE_BITS: Final = 20
@@ -39,9 +40,9 @@ def event_id(order: int, sequence: int, part: int) -> str:
 def base62(number: int) -> str:
     """The number in 14 digits."""
     digits: list[str] = []
-    for _ in range(SIZE):
-        number, rest = divmod(number, len(DIGITS))
-        digits.append(DIGITS[rest])
+    for _ in range(SIZE // 2):
+        number, rest = divmod(number, len(PAIRS))
+        digits.append(PAIRS[rest])
     assert number == 0, "63 bits and 20 fit into 14 digits of 62"
     return "".join(reversed(digits))
 

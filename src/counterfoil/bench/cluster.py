@@ -80,6 +80,11 @@ class Cluster:
         self._run("createdb", *self.where(), database)
         return self.url(database)
 
+    def rest(self, database: str) -> None:
+        """Do now what the server does by and by after much was written: vacuum, write pages."""
+        for each in ("VACUUM ANALYZE", "CHECKPOINT"):
+            self._run("psql", *self.where(), "-c", each, database)
+
     def where(self) -> Sequence[str]:
         """How PostgreSQL's own programs find it."""
         return ("-h", "127.0.0.1", "-p", str(self.port), "-U", "counterfoil")

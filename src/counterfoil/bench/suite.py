@@ -238,6 +238,8 @@ class Bench:
         with self._serving(name, url):
             pass
         ids = asyncio.run(fill_database(url, count, self._console))
+        if cluster:
+            cluster.rest(name)
         target = self._target(stack, self._serving(name, url))
         target.know(ids)
         return target

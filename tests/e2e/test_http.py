@@ -62,3 +62,39 @@ def test_a_large_head_within_the_bound_is_served(server: Server) -> None:
         for start in range(0, len(ask), PART):
             connection.sendall(ask[start : start + PART])
         assert b"Request head too large" not in said(connection)
+
+
+def test_an_answer_without_a_body_is_sent_at_once(server: Server) -> None:
+    with socket.create_connection((HOST, server.port), timeout=WAIT_S) as connection:
+        for _ in range(2):
+            connection.sendall(b"HEAD /health/live HTTP/1.1\r\nHost: a\r\n\r\n")
+            answer = connection.recv(PART)
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            assert answer.endswith(b"\r\n\r\n")
+
+
+def test_who_expects_to_be_told_to_go_on_is_told_before_the_body(server: Server) -> None:
+    head = b"POST /orders/authorize HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+    caller = b"Authorization: Basic cHJvamVjdDpwYXNzd29yZA==\r\nContent-Type: application/json\r\n"
+    with socket.create_connection((HOST, server.port), timeout=WAIT_S) as connection:
+        connection.sendall(head + caller + b"Content-Length: 2\r\nConnection: close\r\n\r\n")
+        assert connection.recv(PART) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"{}")
+        assert said(connection).startswith(b"HTTP/1.1 422 ")
+
+
+def test_answers_to_requests_sent_in_one_go_come_whole_and_in_turn(server: Server) -> None:
+    ask = b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"
+    head = b"HEAD /health/live HTTP/1.1\r\nHost: a\r\n\r\n"
+    end = b"GET /health/none HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    with socket.create_connection((HOST, server.port), timeout=WAIT_S) as connection:
+        connection.sendall(ask + head + ask + end)
+        answers = said(connection).split(b"HTTP/1.1 ")
+    assert [answer[:3] for answer in answers] == [b"", b"200", b"200", b"200", b"404"]
+    bodies = [answer.partition(b"\r\n\r\n")[2] for answer in answers[1:]]
+    assert bodies == [
+        b'{"status":"live"}',
+        b"",
+        b'{"status":"live"}',
+        b'{"message":"Not found"}',
+    ]

@@ -2,7 +2,7 @@
 
 A dialect package shows `dialect = Dialect(...)`. A folder whose name starts with `_` is none
 (`_template` is what `make dialect` copies). Here is also what every wire does alike: idempotency
-keys.
+keys, and numbers that stay as they were written.
 """
 
 import pkgutil
@@ -22,6 +22,12 @@ from counterfoil.engine.perform import Once
 from counterfoil.exchange import Exchange, Handler
 
 KEY: Final = re.compile(r'"([ -!#-~]{1,255})"|([!#-~]{1,255})', re.ASCII)
+
+
+class Literal(str):
+    """A JSON number with a point or exponent, as it was written: no amount becomes a float."""
+
+    __slots__ = ()
 
 
 class Dialect(Record):

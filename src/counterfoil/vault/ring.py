@@ -9,7 +9,7 @@ a process stops at 2**28, which leaves room for sixteen of them.
 import hmac
 import secrets
 import struct
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -56,7 +56,7 @@ class KeyRing:
     """
 
     def __init__(
-        self, master: MasterKey, data_keys: Iterable[DataKey], *, seals_max: int = SEALS_MAX
+        self, master: MasterKey, data_keys: Collection[DataKey], *, seals_max: int = SEALS_MAX
     ) -> None:
         """Unwrap every key.
 
@@ -65,6 +65,8 @@ class KeyRing:
         keys = {key.id: key for key in data_keys}
         if ROOT not in keys:
             raise VaultError("the root data key (id 0) is missing")
+        if not any(key.active for key in data_keys if key.id != ROOT):
+            raise VaultError("no data key is active")
         self._master = master
         self._root = master.unwrap(keys.pop(ROOT))
         self._secret_key = _derive(self._root, SECRET)
@@ -76,8 +78,6 @@ class KeyRing:
         self._seals_left = seals_max
         self._seals_max = seals_max
         self.learn(keys.values())
-        if self._sealer is None:
-            raise VaultError("no data key is active")
 
     @property
     def sealing_key(self) -> int:

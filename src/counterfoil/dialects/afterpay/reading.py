@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from counterfoil.dialects import Literal
 from counterfoil.dialects.afterpay.errors import (
     BAD,
     FORMAT,
@@ -37,12 +38,6 @@ WHOLE_MAX: Final = Decimal(10) ** 12
 ROWS_MAX: Final = 500
 TEXT_MAX: Final = 255
 NOTHING: Final[tuple[object, ...]] = (None, "", {}, [])
-
-
-class Literal(str):
-    """A JSON number with a point or exponent, as it was written."""
-
-    __slots__ = ()
 
 
 Given = Mapping[str, object]

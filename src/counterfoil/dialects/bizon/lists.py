@@ -12,7 +12,8 @@ from counterfoil.core.merchant import Merchant
 from counterfoil.core.ports import Listed
 from counterfoil.dialects.bizon import queries
 from counterfoil.dialects.bizon.call import Call
-from counterfoil.dialects.bizon.render import OperationOut, encode, render_operation, render_order
+from counterfoil.dialects.bizon.render import encode, render_operation, render_order
+from counterfoil.dialects.bizon.shapes import OperationOut
 from counterfoil.exchange import Reply
 
 SLICE: Final = 10  # rows put into form at once

@@ -12,19 +12,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from counterfoil.dialects import Literal
 from counterfoil.dialects.bizon.errors import Flaw, invalid
 
 TEXT_MAX: Final = 255
 AMOUNT: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?", re.ASCII)
 FLAGS: Final[Mapping[object, bool]] = {"0": False, "1": True, "false": False, "true": True}
 MEMBER: Final = re.compile(rb'"(?:[^"\\]|\\.)*"\s*(:)?')
-
-
-class Literal(str):
-    """A JSON number with a point or exponent, as it was written."""
-
-    __slots__ = ()
-
 
 NUMERALS: Final = frozenset((int, str, Literal))  # a bool is none of them
 Given = Mapping[str, object]

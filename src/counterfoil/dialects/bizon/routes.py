@@ -23,12 +23,12 @@ from counterfoil.dialects.bizon.render import (
     FULL,
     NUMBERED,
     STATUS,
-    OrdersOut,
     encode,
     message,
     render_order,
     stamp,
 )
+from counterfoil.dialects.bizon.shapes import OrdersOut
 from counterfoil.engine import wallets
 from counterfoil.engine.awaiting import form_of
 from counterfoil.engine.gateway import Gateway

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from counterfoil.dialects import Literal
 from counterfoil.dialects.razorpay.errors import Failure, required, spoken
 
 Given = dict[str, object]
@@ -30,12 +31,6 @@ NOTE_MAX: Final = 512
 COUNT_MAX: Final = 100
 FROM_S: Final = 946_684_800
 TO_S: Final = 4_765_046_400
-
-
-class Literal(str):
-    """A JSON number with a point or exponent, as it was written."""
-
-    __slots__ = ()
 
 
 _decode: Final = msgspec.json.Decoder(float_hook=Literal).decode

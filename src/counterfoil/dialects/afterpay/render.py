@@ -50,6 +50,7 @@ EXPIRED: Final = "Expired"
 CANCELLED: Final = "Cancelled"
 LIFE_US: Final = DAY_S * SECOND_US  # how long an order waits for its customer's login
 PRICES: Final = ("grossUnitPrice", "netUnitPrice", "vatAmount")
+ROUNDED: Final = (*PRICES, "vatPercent")  # to cents
 CENTS: Final = 2
 NOTHING: Final[Mapping[str, object]] = {}
 View = dict[str, object]
@@ -93,7 +94,7 @@ def row(item: Item, more: Mapping[str, object] = NOTHING, *, sign: int = 1) -> V
     view: View = {"groupId": "", **item.words, **more}
     for name, value in figures.items():
         signed = value * sign if name in PRICES else value
-        view[name] = tidy(signed, CENTS if name in (*PRICES, "vatPercent") else 0)
+        view[name] = tidy(signed, CENTS if name in ROUNDED else 0)
     return view | {"productId": item.product_id, "description": item.description}
 
 

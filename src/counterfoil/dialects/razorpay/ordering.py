@@ -146,7 +146,8 @@ def _captured(kept: OrderFacts, given: Given) -> OrderFacts:
     options = reading.inner(newer, "capture_options")
     names = ("automatic_expiry_period", "manual_expiry_period", "refund_speed")
     reading.only(options, names, "payment.capture_options.")
-    if reading.text(options, "refund_speed") not in (None, *SPEEDS):
+    speed = reading.text(options, "refund_speed")
+    if speed is not None and speed not in SPEEDS:
         raise Failure("The selected refund speed is invalid.", "refund_speed")
     if options and CAPTURES[word]:
         reading.need(options, names[0])

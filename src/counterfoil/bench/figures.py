@@ -80,6 +80,7 @@ class Findings(Record):
     told: Row | None = None
     postgres: tuple[tuple[str, str], ...] = ()
     goals: tuple[Goal, ...] = ()
+    compiled: bool = False
 
 
 def row(call: Call, connections: int, ours: Sequence[Sample], theirs: Sequence[Sample]) -> Row:

@@ -21,16 +21,24 @@ def show(findings: Findings, stream: TextIO, *, as_json: bool = False) -> None:
         stream.write(msgspec.json.format(encode(findings), indent=2).decode() + "\n")
     elif stream.isatty():
         console = Console(file=stream)
+        console.print(heading(findings))
         for title, rows in grids(findings):
             console.print(boxed(title, rows))
     else:
-        stream.write("\n\n".join(plain(title, rows) for title, rows in grids(findings)) + "\n")
+        tables = (plain(title, rows) for title, rows in grids(findings))
+        stream.write("\n\n".join((heading(findings), *tables)) + "\n")
+
+
+def heading(findings: Findings) -> str:
+    """What was measured."""
+    return f"Counterfoil, {'compiled' if findings.compiled else 'interpreted'}"
 
 
 def encode(findings: Findings) -> bytes:
     """The findings as one JSON object, ratios included."""
     return msgspec.json.encode(
         {
+            "compiled": findings.compiled,
             "table": [figures(each) for each in findings.table],
             "memory_kb": findings.memory_kb,
             "resident": findings.resident,

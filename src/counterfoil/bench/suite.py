@@ -34,6 +34,7 @@ from counterfoil.bench.server import (
 )
 from counterfoil.bench.target import Target
 from counterfoil.core.record import Record
+from counterfoil.version import compiled
 
 MEMORY_ORDERS: Final = 200_000
 MEMORY_SECONDS: Final = 5  # between two samples of the memory
@@ -105,7 +106,7 @@ class Bench:
 
     def findings(self) -> Findings:
         """Measure what was asked for; raises `LoadError`."""
-        found = Findings()
+        found = Findings(compiled=compiled())
         options = self._options
         if not (options.memory or options.scale or options.callbacks or options.postgres):
             found = self._table(found)

@@ -19,7 +19,7 @@ from counterfoil.connectors.sandbox.book import BookError
 from counterfoil.core.errors import Refused
 from counterfoil.core.ports import VaultError
 from counterfoil.store.migrate import StoreError
-from counterfoil.version import VERSION
+from counterfoil.version import described
 
 # What a person can mend: how the program was called, its settings, its files, its surroundings.
 MENDABLE: Final = (
@@ -47,7 +47,7 @@ def commands(parts: tuple[str, ...] = PARTS) -> App:
     app = App(
         name="counterfoil",
         help="A payment gateway that you run yourself: one engine behind the wire APIs of others.",
-        version=VERSION,
+        version=described,
         default_parameter=Parameter(negative=()),  # every option is off or empty unless given
     )
     for part in parts:

@@ -1,0 +1,44 @@
+"""The list of modules that are compiled: what is there, and what may be.
+
+Why each rule is one: docs/performance.md, "Compiled".
+"""
+
+import ast
+import tomllib
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).parent.parent
+PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+HOOK: Final = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["mypyc"]
+LISTED: Final[list[str]] = HOOK["include"]
+
+
+def test_the_list_is_sorted_and_what_it_names_is_there() -> None:
+    assert sorted(set(LISTED)) == LISTED
+    assert [each for each in LISTED if not (ROOT / each).is_file()] == []
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_what_is_compiled_may_be(name: str) -> None:
+    tree = ast.parse((ROOT / name).read_text("utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            assert node.keywords == [], f"{node.name}: what is said beside its bases would be lost"
+    started = [node for node in tree.body if ast.unparse(node).startswith("if __name__ ==")]
+    assert started == [], "a program is started from its source"
+
+
+def test_a_plain_install_needs_no_compiler() -> None:
+    assert HOOK["enable-by-default"] is False
+
+
+def test_the_build_compiles_with_what_checks_the_types() -> None:
+    pins = (ROOT / "requirements" / "compile.txt").read_text("utf-8")
+    pinned = [line.removesuffix(" \\") for line in pins.splitlines() if "==" in line]
+    (plugin,) = (each for each in HOOK["dependencies"] if each.startswith("hatch-mypyc"))
+    assert plugin in pinned
+    (mypy,) = (each for each in HOOK["dependencies"] if each.startswith("mypy"))
+    assert mypy in PROJECT["dependency-groups"]["dev"]

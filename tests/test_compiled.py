@@ -31,6 +31,19 @@ def test_what_is_compiled_may_be(name: str) -> None:
     assert started == [], "a program is started from its source"
 
 
+@pytest.mark.parametrize("name", LISTED)
+def test_a_caught_error_s_name_has_one_type_in_a_function(name: str) -> None:
+    for node in ast.walk(ast.parse((ROOT / name).read_text("utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            found = {
+                (each.name, each.type and ast.unparse(each.type))
+                for each in ast.walk(node)
+                if isinstance(each, ast.ExceptHandler) and each.name
+            }
+            names = [named for named, _ in found]
+            assert len(names) == len(set(names)), f"{node.name}: the second would be a TypeError"
+
+
 def test_a_plain_install_needs_no_compiler() -> None:
     assert HOOK["enable-by-default"] is False
 

@@ -36,12 +36,12 @@ class Call:
         """The reader of the body."""
         try:
             body = await self.exchange.body()
-        except TooLargeError as error:
+        except TooLargeError as large:
             flaw = Flaw("body", f"body may have at most {BODY_MAX} bytes")
-            raise Failure(413, "validation", flaw.message, flaws=[flaw]) from error
-        except CutShortError as error:
+            raise Failure(413, "validation", flaw.message, flaws=[flaw]) from large
+        except CutShortError as short:
             flaw = Flaw("body", "body was cut short")
-            raise Failure(400, "validation", flaw.message, flaws=[flaw]) from error
+            raise Failure(400, "validation", flaw.message, flaws=[flaw]) from short
         self.given = read_body(body, empty=empty)
         return Reader(self.given)
 

@@ -23,7 +23,7 @@ from counterfoil.core.order import Kind, Outcome
 from counterfoil.core.record import Record
 from counterfoil.database import open_store
 
-COMPILED: Final = os.environ.get("COMPILED", "")  # the folder of the compiled package; `make test`
+COMPILED: Final = os.environ.get("COMPILED", "")  # where `make compiled` put the package
 PROGRAM: Final = str(Path(sys.executable).with_name("counterfoil"))
 READY: Final = "ready on http://"
 START_S: Final = 30  # on a busy machine; a test that promises less measures `took_s`
@@ -174,7 +174,7 @@ def variables(settings: Mapping[str, str]) -> dict[str, str]:
     """The environment without any setting of ours but these; what it starts is compiled, or not."""
     inherited = {name: text for name, text in os.environ.items() if not name.startswith("COUNTER")}
     if COMPILED:
-        inherited["PYTHONPATH"] = COMPILED
+        inherited["PYTHONPATH"] = str(Path(COMPILED).resolve())
     return inherited | {f"COUNTERFOIL_{name.upper()}": text for name, text in settings.items()}
 
 

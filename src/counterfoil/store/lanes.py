@@ -82,8 +82,8 @@ class Lanes:
         free = [each for each in self._waiting if self._busy.isdisjoint(marks_of(each[0]))]
         merchant = (free or self._waiting)[0][0].order.merchant
         taken = [each for each in self._waiting if each[0].order.merchant == merchant][:BATCH_MAX]
-        going = {id(each) for each in taken}
-        return taken, [each for each in self._waiting if id(each) not in going]
+        going = {future for _, future in taken}
+        return taken, [each for each in self._waiting if each[1] not in going]
 
     async def _run(self, batch: list[Waiting], marks: set[Mark]) -> None:
         self._busy |= marks

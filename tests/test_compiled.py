@@ -44,6 +44,14 @@ def test_a_caught_error_s_name_has_one_type_in_a_function(name: str) -> None:
             assert len(names) == len(set(names)), f"{node.name}: the second would be a TypeError"
 
 
+@pytest.mark.parametrize("name", LISTED)
+def test_nothing_is_known_by_its_place_in_memory(name: str) -> None:
+    for node in ast.walk(ast.parse((ROOT / name).read_text("utf-8"))):
+        assert not isinstance(node, ast.Call) or ast.unparse(node.func) != "id", (
+            f"line {node.lineno}: a tuple is another one each time it is taken from a list"
+        )
+
+
 def test_a_plain_install_needs_no_compiler() -> None:
     assert HOOK["enable-by-default"] is False
 

@@ -177,10 +177,10 @@ async def body_of(exchange: Exchange) -> Given:
     """What was sent; raises `Failure`."""
     try:
         body = await exchange.body()
-    except TooLargeError as error:
-        raise Failure(f"The request body may have at most {BODY_MAX} bytes.") from error
-    except CutShortError as error:
-        raise Failure("The request body was cut short.") from error
+    except TooLargeError as large:
+        raise Failure(f"The request body may have at most {BODY_MAX} bytes.") from large
+    except CutShortError as short:
+        raise Failure("The request body was cut short.") from short
     return read_body(body, exchange.header(b"content-type") or "")
 
 

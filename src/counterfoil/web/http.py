@@ -1,7 +1,7 @@
 """HTTP over one connection: a bound to what comes ahead of a body, answers sent in one piece."""
 
 from asyncio import BaseTransport, Transport
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -25,7 +25,7 @@ class Whole:
         self.pause_reading = transport.pause_reading
         self.resume_reading = transport.resume_reading
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:

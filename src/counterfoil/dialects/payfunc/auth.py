@@ -82,58 +82,50 @@ class Keys:
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
-        self._read: dict[tuple[str, bytes], Mapping[str, object]] = {}
-        self._subjects: dict[str, str] = {}
+        self._known: dict[str, tuple[Credential, Caller]] = {}
 
     async def caller(self, exchange: Exchange, now: int) -> Caller:
         """Whose key this is; raises `Failure` (401)."""
         text = bearer(exchange)
-        login = self._subjects.get(text) or self._subject(text)
-        known = await self._directory.known(WIRE, login)
-        if known is None:
+        known = self._known.get(text)
+        found = await self._directory.known(WIRE, known[0].login if known else subject(text))
+        if found is None:
             raise not_authorized()
-        credential, merchant = known
-        claims = self._claims(text, credential)
-        audience = claims.get("aud")
-        named = audience if isinstance(audience, list) else [audience]
-        purposes = frozenset(ALIASES.get(str(each), str(each)) for each in named) & AUDIENCES
-        account = claims.get("account", claims.get("customer"))
-        found = numbered(account) if isinstance(account, str) else None
-        if not (purposes and timely(claims, now // SECOND_US)) or (
-            ACCOUNT in purposes and found is None
-        ):
+        credential, merchant = found
+        if known is None or known[0].secret_hash != credential.secret_hash:
+            if len(self._known) >= KNOWN_MAX:
+                self._known.clear()
+            known = self._known[text] = (credential, read(text, credential, merchant))
+        caller = known[1]
+        if not timely(caller.claims, now // SECOND_US):
             raise not_authorized()
-        return Caller(merchant, purposes, claims, found)
+        return caller if caller.merchant is merchant else caller._replace(merchant=merchant)
 
-    def _subject(self, text: str) -> str:
-        if len(self._subjects) >= KNOWN_MAX:
-            self._subjects.clear()
-        self._subjects[text] = subject(text)
-        return self._subjects[text]
 
-    def _claims(self, text: str, credential: Credential) -> Mapping[str, object]:
-        mark = (text, credential.secret_hash)
-        if mark not in self._read:
-            if len(self._read) >= KNOWN_MAX:
-                self._read.clear()
-            try:
-                key = OctKey.import_key(credential.secret_hash)
-                self._read[mark] = jwt.decode(text, key, algorithms=["HS256"]).claims
-            except (JoseError, ValueError):
-                raise not_authorized() from None
-        return self._read[mark]
+def read(text: str, credential: Credential, merchant: Merchant) -> Caller:
+    """Who speaks by a key that the credential has signed; raises `Failure` (401)."""
+    try:
+        key = OctKey.import_key(credential.secret_hash)
+        claims = jwt.decode(text, key, algorithms=["HS256"]).claims
+    except (JoseError, ValueError):
+        raise not_authorized() from None
+    audience = claims.get("aud")
+    named = audience if isinstance(audience, list) else [audience]
+    purposes = frozenset(ALIASES.get(str(each), str(each)) for each in named) & AUDIENCES
+    account = claims.get("account", claims.get("customer"))
+    found = numbered(account) if isinstance(account, str) else None
+    if not purposes or (ACCOUNT in purposes and found is None):
+        raise not_authorized()
+    return Caller(merchant, purposes, claims, found)
 
 
 def bearer(exchange: Exchange) -> str:
     """The key in the header, whichever of its two names was used; raises `Failure` (401)."""
-    given = {
-        value
-        for name in (b"authorization", b"authentication")
-        if (value := exchange.header(name)) is not None
-    }
-    if len(given) != 1:
+    one, other = exchange.header(b"authorization"), exchange.header(b"authentication")
+    given = other if one is None else one
+    if given is None or other not in {None, given}:
         raise not_authorized()
-    scheme, _, key = given.pop().partition(" ")
+    scheme, _, key = given.partition(" ")
     key = key.strip()
     if scheme.lower() != "bearer" or not 0 < len(key) <= KEY_MAX or key.count(".") != 2:  # noqa: PLR2004 (header, claims, signature)
         raise not_authorized()

@@ -6,6 +6,7 @@ key keeps its answer beside the orders: the same answer is given again.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
@@ -156,12 +157,9 @@ class Call:
 
         Its `iat` is the last thing that happened, so that a repeated answer is the same.
         """
-        shown = await self.shown(order, order.updated)
-        shown |= {
-            "iss": ISSUER,
-            "iat": order.updated // SECOND_US,
-            "aud": self.desk.audience,
-        }
+        at = order.updated
+        shown = await self.shown(order, at)
+        shown |= {"iss": ISSUER, "iat": at // SECOND_US, "aud": self.desk.audience}
         if preferred(self.exchange.header(b"accept"), default) == JSON:
             return answer(shown, status)
         token = await self.desk.signing.token(encode(shown))
@@ -224,6 +222,7 @@ def answer(body: object, status: int = 200) -> Reply:
     return Reply(status, encode(body), content_type=JSON)
 
 
+@lru_cache(maxsize=64)
 def preferred(accept: str | None, default: str) -> str:
     """JSON or JWT: which of the two an Accept header names, the higher q first, JWT on a tie."""
     best: dict[str, int] = {}

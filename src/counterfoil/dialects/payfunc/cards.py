@@ -136,7 +136,7 @@ class Cards:
         self._signing = signing
         self._audience = audience
         self._codes: OrderedDict[tuple[int, int], tuple[Cvv, int]] = OrderedDict()
-        self._known: OrderedDict[bytes, str] = OrderedDict()
+        self._tokens: OrderedDict[Card | bytes, str] = OrderedDict()
 
     async def create(self, merchant: int, new: NewCard) -> str:
         """The token of a card that was posted."""
@@ -198,8 +198,7 @@ class Cards:
         """The card that an order is to be paid with; raises `Failure` where it cannot be."""
         claims = await self._claims(token)
         if claims.get("type") == RECURRING:
-            known = number(str(claims.get("id")))
-            card = None if known is None else _recurring(claims, known)
+            card = _recurring(claims)
             if not private or card is None:
                 raise unusable()
             return Found(card)
@@ -278,17 +277,20 @@ class Cards:
 
     async def recurring(self, card: Card) -> str:
         """The token by which a card may be charged again; the same each time."""
-        return await self.signed(recurring_claims(card, self._audience))
+        known = self._tokens.get(card)
+        return known or await self._sign(card, encode(recurring_claims(card, self._audience)))
 
     async def signed(self, claims: dict[str, object]) -> str:
         """Claims about a card as a token; the same claims are signed once."""
         text = encode(claims)
-        known = self._known.get(text)
-        if known is None:
-            if len(self._known) >= TOKENS_MAX:
-                self._known.popitem(last=False)
-            known = self._known[text] = await self._signing.token(text)
-        return known
+        return self._tokens.get(text) or await self._sign(text, text)
+
+    async def _sign(self, mark: Card | bytes, claims: bytes) -> str:
+        token = await self._signing.token(claims)
+        if len(self._tokens) >= TOKENS_MAX:
+            self._tokens.popitem(last=False)
+        self._tokens[mark] = token
+        return token
 
     async def _row(self, merchant: int, token: str) -> tuple[int, Row, str]:
         """The card that a token for a single use stands for, and as it rests."""
@@ -355,14 +357,14 @@ def recurring_claims(card: Card, audience: str) -> dict[str, object]:
     }
 
 
-def _recurring(claims: Claims, known: int) -> Card | None:
+def _recurring(claims: Claims) -> Card | None:
     """The card as its own token describes it."""
-    brand, first, last = claims.get("scheme"), claims.get("iin"), claims.get("last4")
-    match claims.get("expires"):
-        case [int() as month, int() as year]:
+    match claims:
+        case {"scheme": str(), "iin": first, "last4": last, "expires": [int(month), int(year)]}:
+            known = number(str(claims.get("id")))
             pan = Pan(f"{first}000000{last}")
-            described = describe(pan, known, month=month, year=CENTURY + year)
-            return described if brand is not None else None
+            if known is not None:
+                return describe(pan, known, month=month, year=CENTURY + year)
     return None
 
 

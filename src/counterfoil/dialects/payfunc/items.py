@@ -10,7 +10,6 @@ from typing import Final
 
 import msgspec
 
-from counterfoil.core.errors import Refused
 from counterfoil.core.money import Money, digits, major
 from counterfoil.core.order import Kind, Line, Order, Units
 from counterfoil.core.units import States, UnitState, states
@@ -83,7 +82,7 @@ def items(given: object, reader: Reader) -> tuple[Item, ...]:
 def sensible(amount: Decimal) -> bool:
     """Whether it can be somebody's amount at all."""
     exponent = amount.as_tuple().exponent
-    return isinstance(exponent, int) and exponent >= EXPONENT_MIN and abs(amount) < SIZE_MAX
+    return isinstance(exponent, int) and exponent >= EXPONENT_MIN and -SIZE_MAX < amount < SIZE_MAX
 
 
 def plain(amount: Decimal) -> str:
@@ -96,10 +95,8 @@ def money(amount: Decimal, currency: str) -> Money | None:
     """The amount, where it is one of that currency and above nothing."""
     if not sensible(amount) or amount <= 0:
         return None
-    try:
-        return Money.parse(plain(amount), currency)
-    except Refused:
-        return None
+    minor = amount.scaleb(digits(currency))
+    return None if minor % 1 else Money(minor=int(minor), currency=currency)
 
 
 def line(each: Item, currency: str) -> Line | None:
@@ -139,7 +136,10 @@ def shown(row: Line, currency: str, status: Sequence[str] = ()) -> dict[str, obj
 
 def amount(minor: int, currency: str) -> Decimal:
     """An amount as a number in major units, without needless zeros."""
-    return Decimal(plain(Decimal(major(minor, digits(currency)))))
+    places = digits(currency)
+    while places and not minor % 10:
+        minor, places = minor // 10, places - 1
+    return Decimal(minor).scaleb(-places)
 
 
 def wanted(order: Order, kind: Kind, found: Sequence[Item]) -> tuple[Units, ...] | None:

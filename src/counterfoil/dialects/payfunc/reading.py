@@ -8,7 +8,9 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Final, NoReturn
+from typing import Final
+
+import msgspec
 
 from counterfoil.dialects.payfunc.errors import Members
 
@@ -24,14 +26,19 @@ class UnreadableError(Exception):
 def decode(body: bytes) -> object:
     """The body's value; raises `UnreadableError`."""
     try:
-        found: object = _decoder.decode(body.decode())
+        found: object = _decode(body)
+        if body.count(b":") != _near(found):  # else no member can have been dropped for another
+            json.loads(body, object_pairs_hook=_once)
     except (ValueError, RecursionError):
         raise UnreadableError from None
     return found
 
 
-def _never(_: str) -> NoReturn:
-    raise ValueError
+def _near(found: object) -> int:
+    """How many members were kept, two deep."""
+    if not isinstance(found, dict):
+        return 0
+    return len(found) + sum([len(each) for each in found.values() if isinstance(each, dict)])
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -41,9 +48,7 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
-_decoder: Final = json.JSONDecoder(
-    parse_float=Decimal, parse_constant=_never, object_pairs_hook=_once
-)
+_decode: Final = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 class Reader:

@@ -29,6 +29,7 @@ from counterfoil.core.order import (
 )
 from counterfoil.core.payouts import paid as paid_out
 from counterfoil.core.payouts import paid_units
+from counterfoil.core.record import remembered
 from counterfoil.core.rules import Bucket, Standing, position, standing
 from counterfoil.core.units import Place, UnitState, states
 from counterfoil.dialects.payfunc.errors import declined, encode
@@ -111,6 +112,7 @@ _decode: Final = msgspec.json.Decoder(Wires, float_hook=Decimal).decode
 _said: Final = msgspec.json.Decoder(dict[str, str]).decode
 
 
+@remembered
 def facts(order: Order) -> Facts:
     """What this wire keeps of an order; nothing of one that another wire made."""
     return Facts() if order.facts is None else _decode(order.facts).payfunc

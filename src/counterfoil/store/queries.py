@@ -51,7 +51,8 @@ class Query(NamedTuple):
 
     def bind(self, **given: object) -> tuple[Any, ...]:
         """The parameters in the order of the marks."""
-        return tuple(given[name] if name in given else self.fixed[name] for name in self.names)
+        known = self.fixed | given
+        return tuple([known[name] for name in self.names])
 
 
 def compiled(statement: ClauseElement) -> Query:

@@ -107,6 +107,8 @@ class Call:
 
     def once(self, part: str = "") -> Once | None:
         """The caller's idempotency key, or that of a part of the request."""
+        if self.exchange.header(b"idempotency-key") is None:
+            return None
         asked = {"asked": self._asked, "caller": sorted(self.caller.audience)}
         try:
             whole = dialects.once(self.exchange, self.desk.gateway.orders, asked)

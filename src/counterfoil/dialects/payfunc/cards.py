@@ -136,6 +136,7 @@ class Cards:
         self._signing = signing
         self._audience = audience
         self._codes: OrderedDict[tuple[int, int], tuple[Cvv, int]] = OrderedDict()
+        self._cards: dict[str, Card] = {}
         self._tokens: OrderedDict[Card | bytes, str] = OrderedDict()
 
     async def create(self, merchant: int, new: NewCard) -> str:
@@ -198,9 +199,12 @@ class Cards:
         """The card that an order is to be paid with; raises `Failure` where it cannot be."""
         claims = await self._claims(token)
         if claims.get("type") == RECURRING:
-            card = _recurring(claims)
+            card = self._cards.get(token) or _recurring(claims)
             if not private or card is None:
                 raise unusable()
+            if len(self._cards) >= TOKENS_MAX:
+                self._cards.clear()
+            self._cards[token] = card
             return Found(card)
         place, row, _ = await self._row(merchant, token)
         return _found(place, row, self._codes.get((merchant, place), (None, 0))[0])
@@ -359,12 +363,11 @@ def recurring_claims(card: Card, audience: str) -> dict[str, object]:
 
 def _recurring(claims: Claims) -> Card | None:
     """The card as its own token describes it."""
-    match claims:
-        case {"scheme": str(), "iin": first, "last4": last, "expires": [int(month), int(year)]}:
-            known = number(str(claims.get("id")))
-            pan = Pan(f"{first}000000{last}")
-            if known is not None:
-                return describe(pan, known, month=month, year=CENTURY + year)
+    known = number(str(claims.get("id")))
+    match claims.get("expires"):
+        case [int() as month, int() as year] if known is not None and claims.get("scheme"):
+            pan = Pan(f"{claims.get('iin')}000000{claims.get('last4')}")
+            return describe(pan, known, month=month, year=CENTURY + year)
     return None
 
 

@@ -6,6 +6,7 @@ are the same product where all of that is equal.
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -134,6 +135,7 @@ def shown(row: Line, currency: str, status: Sequence[str] = ()) -> dict[str, obj
     return found | ({"status": list(status)} if status else {})
 
 
+@lru_cache(maxsize=256)  # an order shows its own again and again
 def amount(minor: int, currency: str) -> Decimal:
     """An amount as a number in major units, without needless zeros."""
     places = digits(currency)

@@ -3,9 +3,9 @@
 An RSA signature holds Python's lock all the time it takes: in a thread it would stand in the way of
 every other request. This file is run as a program and imports nothing of ours. It reads frames on
 standard input: `K` and a private key (PEM), which gets the next number from 0 on; `S`, a number and
-a SHA-256 digest, which are answered with the bare signature. What waits is answered together: who
-is woken once for many can do what follows of them in one commit. It ends when its input ends, and
-by no signal: whoever started it may be told to stop while answers are still to be signed.
+a SHA-256 digest, which are answered with the bare signature. What waits is answered together, so
+that what follows of it goes into one commit. It ends when its input ends, and by no signal: whoever
+started it may be told to stop while answers are still to be signed.
 """
 
 import os
@@ -13,7 +13,7 @@ import signal
 import sys
 from contextlib import suppress
 from struct import Struct
-from typing import Final
+from typing import BinaryIO, Final
 
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -25,14 +25,13 @@ FRAME: Final = Struct(">cII")  # kind, number of the key, length of what follows
 READ_MAX: Final = 16 * (FRAME.size + 32)  # bytes: so many digests are signed, and told, at a time
 
 
-def serve(asked: int, answers: int) -> None:
+def serve(asked: int, answers: BinaryIO) -> None:
     """Answer what comes until no more does. Source: RFC 7518, section 3.3 (RS256)."""
     keys: list[RSAPrivateKey] = []
     padding, hashed = PKCS1v15(), Prehashed(SHA256())
     came = b""
     while more := os.read(asked, READ_MAX):
         came += more
-        made = b""
         while len(came) >= FRAME.size:
             kind, number, length = FRAME.unpack_from(came)
             text, rest = came[FRAME.size : FRAME.size + length], came[FRAME.size + length :]
@@ -43,10 +42,9 @@ def serve(asked: int, answers: int) -> None:
                 assert isinstance(key, RSAPrivateKey)
                 keys.append(key)
             else:
-                made += keys[number].sign(text, padding, hashed)
+                answers.write(keys[number].sign(text, padding, hashed))
             came = rest
-        while made:
-            made = made[os.write(answers, made) :]
+        answers.flush()
 
 
 if __name__ == "__main__":
@@ -55,4 +53,4 @@ if __name__ == "__main__":
     if hasattr(os, "SCHED_BATCH"):  # it drives nobody off a processor when it is woken
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     with suppress(BrokenPipeError, ConnectionResetError):  # nobody waits for it any more
-        serve(sys.stdin.fileno(), sys.stdout.fileno())
+        serve(sys.stdin.fileno(), sys.stdout.buffer)

@@ -9,7 +9,7 @@ from counterfoil.core.callbacks import Endpoint, origin
 from counterfoil.core.card import Secret
 from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code, Refused
-from counterfoil.core.order import Outcome, Recurring
+from counterfoil.core.order import Recurring
 from counterfoil.dialects.payfunc import methods, naming, verifying
 from counterfoil.dialects.payfunc.auth import ACCOUNT, WIRE
 from counterfoil.dialects.payfunc.call import Call
@@ -20,7 +20,7 @@ from counterfoil.dialects.payfunc.errors import (
     unanswered,
     unusable,
 )
-from counterfoil.dialects.payfunc.render import by, hidden
+from counterfoil.dialects.payfunc.render import by, hidden, paid
 from counterfoil.dialects.payfunc.schema import Asked
 from counterfoil.engine import stored
 from counterfoil.engine.perform import Done, KeyTakenError
@@ -86,7 +86,7 @@ async def by_card(call: Call, asked: Asked, token: str) -> Done:
         done = await orders.once(merchant, once, act)
     except KeyTakenError:
         raise unusable() from None
-    if any(each.outcome is Outcome.APPROVED for each in done.order.operations):
+    if paid(done.order):
         call.desk.cards.spent(merchant.id, card)
     if hidden(done.order):
         own = orders.order(merchant, asked.draft, card.card)
@@ -121,13 +121,11 @@ async def payer(call: Call, asked: Asked) -> Account:
 
 def checked(done: Done) -> Done:
     """The order, where it was made as far as a caller is concerned; raises `Failure` if not."""
-    if done.order.retries is not None:
+    if done.order.retries is not None or paid(done.order):
         return done
-    first = next((each for each in done.order.operations if each.decline is not None), None)
-    if any(each.outcome is Outcome.APPROVED for each in done.order.operations):
-        return done
-    if first is not None and first.decline is not None:
-        raise declined(first.decline)
+    for each in done.order.operations:
+        if each.decline is not None:
+            raise declined(each.decline)
     raise unanswered()
 
 

@@ -27,18 +27,12 @@ def decode(body: bytes) -> object:
     """The body's value; raises `UnreadableError`."""
     try:
         found: object = _decode(body)
-        if body.count(b":") != _near(found):  # else no member can have been dropped for another
-            json.loads(body, object_pairs_hook=_once)
+        near = [found, *found.values()] if isinstance(found, dict) else []
+        if body.count(b":") != sum([len(each) for each in near if isinstance(each, dict)]):
+            json.loads(body, object_pairs_hook=_once)  # a member may have been dropped for another
     except (ValueError, RecursionError):
         raise UnreadableError from None
     return found
-
-
-def _near(found: object) -> int:
-    """How many members were kept, two deep."""
-    if not isinstance(found, dict):
-        return 0
-    return len(found) + sum([len(each) for each in found.values() if isinstance(each, dict)])
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -242,13 +242,11 @@ def items(order: Order, sums: Mapping[str, int]) -> object:
 def events(order: Order) -> list[Object]:
     """The history, oldest first; it begins with how the order was made."""
     found: list[Object] = []
-    log = order.operations
-    first = [each for each in log if order.retries and each.number == FIRST]
-    failed = first and all(each.decline is not None for each in first)
-    if order.retries is not None and (not first or failed):
+    first = [each for each in order.operations if order.retries and each.number == FIRST]
+    if order.retries is not None and all(each.decline is not None for each in first):
         made = max((each.closed or 0 for each in first), default=order.created)
         found.append({"type": "pend", "date": stamp(made)})
-    for operation in log:
+    for operation in order.operations:
         if not (order.retries and operation.number == FIRST and operation.decline):
             found += _told(order, operation)
     if order.closed is not None:

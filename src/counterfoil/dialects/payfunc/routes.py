@@ -26,6 +26,7 @@ from counterfoil.dialects.payfunc.errors import (
     ORDER,
     UNAVAILABLE,
     Failure,
+    invalid,
     not_authorized,
     not_found,
     refused,
@@ -94,7 +95,7 @@ async def create_event(call: Call) -> Reply:
     """POST /order/{order}/event."""
     event = schema.event(await call.read(schema.AN_EVENT))
     if event is None:
-        raise schema.not_an_event()
+        raise invalid(schema.AN_EVENT.named, schema.AN_EVENT.description)
     return answer(await changing.apply(call, call.addressed(), event, call.once()), 201)
 
 

@@ -12,7 +12,6 @@ from counterfoil.dialects.payfunc.errors import (
     EVENT,
     ORDER,
     PAYMENT,
-    Failure,
     Members,
     invalid,
     malformed,
@@ -247,8 +246,3 @@ def changes(given: object) -> list[tuple[str, list[Event]]]:
     if not 0 < len(found) <= CHANGES_MAX:
         raise invalid(A_CHANGE.named, A_CHANGE.description)
     return read
-
-
-def not_an_event() -> Failure:
-    """The body is no event that a merchant may create."""
-    return invalid(AN_EVENT.named, AN_EVENT.description)

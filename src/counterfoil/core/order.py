@@ -318,11 +318,19 @@ class Order(Record, dict=True, gc=True):
     @property
     def updated(self) -> int:
         """The instant of the last thing that became true of it."""
-        closed = [operation.closed or 0 for operation in self.operations]
-        asked = [each.authentication.changed for each in self.payments if each.authentication]
-        waived = [each.at for each in self.waived]
-        settled = [each.at for each in self.settlements]
-        return max(self.created, self.closed_at or 0, *closed, *asked, *waived, *settled)
+        last = max(self.created, self.closed_at or 0)
+        for operation in self.operations:
+            last = max(last, operation.closed or 0)
+        for payment in self.payments:
+            if payment.authentication is not None:
+                last = max(last, payment.authentication.changed)
+        if self.waived or self.settlements:
+            waived, settled = (
+                [each.at for each in self.waived],
+                [each.at for each in self.settlements],
+            )
+            last = max(last, *waived, *settled)
+        return last
 
 
 @remembered

@@ -5,6 +5,7 @@ Why each rule is one: docs/performance.md, "Compiled".
 
 import ast
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ ROOT: Final = Path(__file__).parent.parent
 PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 HOOK: Final = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["mypyc"]
 LISTED: Final[list[str]] = HOOK["include"]
+DECODERS: Final = ("Decoder", "decode", "convert")
 
 
 def test_the_list_is_sorted_and_what_it_names_is_there() -> None:
@@ -50,6 +52,36 @@ def test_nothing_is_known_by_its_place_in_memory(name: str) -> None:
         assert not isinstance(node, ast.Call) or ast.unparse(node.func) != "id", (
             f"line {node.lineno}: a tuple is another one each time it is taken from a list"
         )
+
+
+def homes(tree: ast.Module, path: str) -> dict[str, str]:
+    """The file in which each class that a module names is defined."""
+    found = {node.name: path for node in tree.body if isinstance(node, ast.ClassDef)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            home = f"src/{node.module.replace('.', '/')}.py"
+            found |= {each.asname or each.name: home for each in node.names}
+    return found
+
+
+def decoded(tree: ast.Module) -> Iterator[str]:
+    """The names by which a module says what something is decoded as."""
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith(DECODERS):
+            for given in (*call.args, *(each.value for each in call.keywords)):
+                yield from (name.id for name in ast.walk(given) if isinstance(name, ast.Name))
+
+
+def test_nothing_is_decoded_as_what_is_compiled() -> None:
+    seen: set[str] = set()
+    for path in (ROOT / "src").rglob("*.py"):
+        tree = ast.parse(path.read_text("utf-8"))
+        known = homes(tree, path.relative_to(ROOT).as_posix())
+        for name in decoded(tree):
+            home = known.get(name, "")
+            assert home not in LISTED, f"{path.name}: the types of {name}'s fields would be lost"
+            seen.add(f"{home} {name}")
+    assert "src/counterfoil/core/order.py Order" in seen
 
 
 def test_a_plain_install_needs_no_compiler() -> None:

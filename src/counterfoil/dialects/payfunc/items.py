@@ -7,7 +7,7 @@ are the same product where all of that is equal.
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -33,7 +33,7 @@ _read: Final = msgspec.json.Decoder(dict[str, str]).decode
 Product = Mapping[str, str]
 
 
-class Item(msgspec.Struct, frozen=True):
+class Item(NamedTuple):
     """An item as it was given: what makes it this product (decimals as text), and how many."""
 
     product: Product

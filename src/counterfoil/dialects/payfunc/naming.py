@@ -9,7 +9,8 @@ from typing import Final
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.order import Order
 from counterfoil.dialects.payfunc.identifiers import number
-from counterfoil.dialects.payfunc.render import hidden, named, ours
+from counterfoil.dialects.payfunc.kept import ours
+from counterfoil.dialects.payfunc.render import hidden, named
 from counterfoil.engine import awaiting
 from counterfoil.engine.perform import Engine
 

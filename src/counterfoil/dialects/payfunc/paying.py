@@ -20,7 +20,8 @@ from counterfoil.dialects.payfunc.errors import (
     unanswered,
     unusable,
 )
-from counterfoil.dialects.payfunc.render import by, hidden, paid
+from counterfoil.dialects.payfunc.kept import by
+from counterfoil.dialects.payfunc.render import hidden, paid
 from counterfoil.dialects.payfunc.schema import Asked
 from counterfoil.engine import stored
 from counterfoil.engine.perform import Done, KeyTakenError

@@ -7,7 +7,6 @@ charged here, for this wire has no word for it. Amounts are numbers in major uni
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from functools import lru_cache
 from operator import itemgetter
 from typing import Final
@@ -18,23 +17,15 @@ from msgspec.structs import replace
 from counterfoil.core.card import Brand, Card
 from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code
-from counterfoil.core.order import (
-    Kind,
-    Operation,
-    Order,
-    Outcome,
-    Payment,
-    Settlement,
-    instant_of,
-)
+from counterfoil.core.order import Kind, Operation, Order, Outcome, Payment, Settlement, instant_of
 from counterfoil.core.payouts import paid as paid_out
 from counterfoil.core.payouts import paid_units
-from counterfoil.core.record import remembered
 from counterfoil.core.rules import Bucket, Standing, position, standing
 from counterfoil.core.units import Place, UnitState, states
-from counterfoil.dialects.payfunc.errors import declined, encode
+from counterfoil.dialects.payfunc.errors import declined
 from counterfoil.dialects.payfunc.identifiers import identifier, reference
 from counterfoil.dialects.payfunc.items import amount, shown
+from counterfoil.dialects.payfunc.kept import facts
 from counterfoil.engine.accounts import FIRST, owed
 
 # fmt: off
@@ -93,45 +84,7 @@ MS_US: Final = 1000
 SECOND_US: Final = 1_000_000
 SECONDS_MAX: Final = 256  # whose text is remembered: what happens now is most of what is shown
 Object = dict[str, object]
-
-
-class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What this wire keeps of an order it made: members to give back, of the order and payment."""
-
-    order: Mapping[str, object] = {}
-    payment: Mapping[str, object] = {}
-
-
-class Wires(msgspec.Struct, frozen=True):
-    """What the wires keep of an order, as far as it is this one's."""
-
-    payfunc: Facts = Facts()
-
-
-_decode: Final = msgspec.json.Decoder(Wires, float_hook=Decimal).decode
 _said: Final = msgspec.json.Decoder(dict[str, str]).decode
-
-
-@remembered
-def facts(order: Order) -> Facts:
-    """What this wire keeps of an order; nothing of one that another wire made."""
-    return Facts() if order.facts is None else _decode(order.facts).payfunc
-
-
-def kept(found: Facts) -> str:
-    """The same as text; numbers in `meta` go through unchanged as far as JSON has them."""
-    return encode(Wires(payfunc=found)).decode()
-
-
-def by(text: str | None, account: str) -> str:
-    """What is kept of an order, and the id of the account that pays it, which a client chose."""
-    found = Facts() if text is None else _decode(text).payfunc
-    return kept(Facts(order=found.order, payment={**found.payment, "account": account}))
-
-
-def ours(order: Order) -> bool:
-    """Whether this wire made the order."""
-    return order.facts is not None and order.facts.startswith('{"payfunc"')
 
 
 def chosen(order: Order) -> str:

@@ -181,11 +181,6 @@ async def change_card(call: Call, given: object) -> str:
     return await call.desk.cards.change(call.merchant, call.named, cards.read(given, whole=False))
 
 
-async def take_answer(call: Call) -> Reply:
-    """POST /card/{card}/verification: a bank's page brings the cardholder back."""
-    return await returning.take(call)
-
-
 async def show_key(desk: Desk, path: str) -> Reply:
     """GET /key: what checks our tokens, as PEM; GET /.well-known/jwks.json: as a JWK set."""
     key = await desk.signing.key()
@@ -234,7 +229,7 @@ ROUTES: Final[Routes[Row]] = Routes((
     ("GET",        "/card/{token}",               Row(show_card,       ANYBODY)),
     ("PUT",        "/card/{token}",               Row(once(A_CARD, replace_card, 200), ANYBODY)),
     ("PATCH",      "/card/{token}",               Row(once(A_CARD, change_card, 200), ANYBODY)),
-    ("POST",       "/card/{card}/verification",   Row(take_answer,     BY_BROWSER)),
+    ("POST",       "/card/{card}/verification",   Row(returning.take,     BY_BROWSER)),
 ))
 # fmt: on
 

@@ -19,9 +19,9 @@ from counterfoil.dialects.payfunc.errors import (
 from counterfoil.dialects.payfunc.identifiers import LONG, formed
 from counterfoil.dialects.payfunc.identifiers import account as numbered
 from counterfoil.dialects.payfunc.items import Item, items, line, money
+from counterfoil.dialects.payfunc.kept import Facts, kept
 from counterfoil.dialects.payfunc.proofs import Proof, proof
 from counterfoil.dialects.payfunc.reading import URL, Reader
-from counterfoil.dialects.payfunc.render import Facts, kept
 from counterfoil.engine.orders import Draft
 
 A_ORDER: Final = Named(ORDER, "A valid order to be created.")

@@ -53,7 +53,7 @@ fix: dev ## format and mend what can be mended
 
 test: $(VENV)/.compile compiler browser postgres clients .node/.installed ## every test
 	@$(MAKE) --no-print-directory -j 2 -O check compiled
-	@COMPILED=$(COMPILED) $(BIN)/pytest -n 2 $(ARGS)
+	@COMPILED=$(COMPILED) $(BIN)/pytest -n 3 --dist worksteal $(ARGS)
 
 compiled: .compiled/.done ## the hot path compiled, in .compiled
 

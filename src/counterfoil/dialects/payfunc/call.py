@@ -17,12 +17,12 @@ from counterfoil import dialects
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.keeping import Kept
 from counterfoil.core.order import Order
-from counterfoil.core.record import Record
 from counterfoil.dialects.payfunc import naming, render
 from counterfoil.dialects.payfunc.auth import Caller
 from counterfoil.dialects.payfunc.cards import Cards
 from counterfoil.dialects.payfunc.errors import bad_argument, bad_key, encode, invalid, not_found
 from counterfoil.dialects.payfunc.identifiers import formed
+from counterfoil.dialects.payfunc.kept import JSON, Answered, written
 from counterfoil.dialects.payfunc.reading import UnreadableError, decode
 from counterfoil.dialects.payfunc.signing import Signing
 from counterfoil.engine.accounts import Accounts
@@ -30,7 +30,6 @@ from counterfoil.engine.gateway import Gateway
 from counterfoil.engine.perform import Done, Once
 from counterfoil.exchange import CutShortError, Exchange, Reply, TooLargeError
 
-JSON: Final = "application/json; charset=utf-8"
 JWT: Final = "application/jwt; charset=utf-8"
 ANSWERS: Final = "payfunc answer"
 SECOND_US: Final = 1_000_000
@@ -54,16 +53,6 @@ class Kind(NamedTuple):
 
     named: str
     description: str
-
-
-class Answered(Record):
-    """An answer that is kept for its key; without a status it is worked out since an instant."""
-
-    fingerprint: bytes
-    since: int
-    status: int = 0
-    body: str = ""
-    kind: str = JSON
 
 
 class Call:
@@ -180,7 +169,7 @@ class Call:
             raise Refused(Code.KEY_REUSED, key=once.key)
         place = int.from_bytes(sha256(once.key.encode()).digest()[:8]) >> 1
         now = self.desk.gateway.clock.now()
-        working = _text(Answered(fingerprint=once.fingerprint, since=now))
+        working = written(Answered(fingerprint=once.fingerprint, since=now))
 
         def item(body: str) -> Kept:
             return Kept(merchant=self.merchant, kind=ANSWERS, id=place, body=body, used=now)
@@ -199,7 +188,7 @@ class Call:
             await asyncio.sleep(limits.replay_poll_ms / 1000)
         else:
             raise Refused(Code.KEY_IN_USE, key=once.key)
-        given = _text(Answered(fingerprint=once.fingerprint, since=0))
+        given = written(Answered(fingerprint=once.fingerprint, since=0))
         try:
             reply = await act()
             done = Answered(
@@ -209,14 +198,10 @@ class Call:
                 body=reply.body.decode(),
                 kind=reply.content_type,
             )
-            given = _text(done)
+            given = written(done)
         finally:
             await store.keep(item(given), working)
         return reply
-
-
-def _text(answered: Answered) -> str:
-    return msgspec.json.encode(answered).decode()
 
 
 def answer(body: object, status: int = 200) -> Reply:

@@ -17,9 +17,9 @@ from msgspec.structs import replace
 from counterfoil.core.card import Card, Cvv, Pan, describe, luhn
 from counterfoil.core.keeping import Kept
 from counterfoil.core.order import instant_of
-from counterfoil.core.record import Record
 from counterfoil.dialects.payfunc.errors import CARD_CREATABLE, encode, invalid, unusable
 from counterfoil.dialects.payfunc.identifiers import handle, handled, identifier, number
+from counterfoil.dialects.payfunc.kept import Row, written
 from counterfoil.dialects.payfunc.proofs import Proof, proof
 from counterfoil.dialects.payfunc.reading import Reader
 from counterfoil.dialects.payfunc.render import card as shown
@@ -39,22 +39,6 @@ MONTHS: Final = range(1, 13)
 YEARS: Final = range(100)
 UNCHECKED: Final = frozenset({"5555550000004444"})  # published for tests with a wrong check digit
 NOT_A_CARD: Final = "Content must be a createable card."
-
-
-class Row(Record):
-    """What is kept of a card that was posted. `turn` counts the tokens made of it.
-
-    `wrong`: its check digit is, which an order says. `brought`: what came of asking its holder;
-    `waits`: the order that waits for that.
-    """
-
-    card: Card
-    issued: int
-    turn: int = 0
-    wrong: bool = False
-    coded: bool = False
-    brought: Proof | None = None
-    waits: int | None = None
 
 
 class NewCard(NamedTuple):
@@ -154,7 +138,7 @@ class Cards:
         )
         while True:
             place = int.from_bytes(secrets.token_bytes(6))
-            item = Kept(merchant=merchant, kind=KIND, id=place, body=_text(row))
+            item = Kept(merchant=merchant, kind=KIND, id=place, body=written(row))
             sealed = engine.vault.seal(merchant, known, new.pan)
             if await self._gateway.store.keep(item, card=sealed):
                 break
@@ -183,7 +167,7 @@ class Cards:
             brought=new.proof or (row.brought if same else None),
             waits=row.waits if same else None,
         )
-        item = Kept(merchant=merchant, kind=KIND, id=place, body=_text(after))
+        item = Kept(merchant=merchant, kind=KIND, id=place, body=written(after))
         if not await self._gateway.store.keep(item, was, card=sealed):
             raise unusable()
         if new.cvv is not None:
@@ -212,7 +196,7 @@ class Cards:
     async def use(self, merchant: int, token: str) -> None:
         """Use a token up without an order; raises `Failure` where another was quicker."""
         place, row, was = await self._row(merchant, token)
-        item = Kept(merchant=merchant, kind=KIND, id=place, body=_text(replace(row, issued=0)))
+        item = Kept(merchant=merchant, kind=KIND, id=place, body=written(replace(row, issued=0)))
         if not await self._gateway.store.keep(item, was):
             raise unusable()
         self._codes.pop((merchant, place), None)
@@ -237,7 +221,7 @@ class Cards:
             row = msgspec.json.decode(was, type=Row)
             if row.card != found.card:
                 raise unusable()
-            item = Kept(merchant=merchant, kind=KIND, id=found.place, body=_text(change(row)))
+            item = Kept(merchant=merchant, kind=KIND, id=found.place, body=written(change(row)))
             if await self._gateway.store.keep(item, was):
                 return
 
@@ -378,7 +362,3 @@ def _described(pan: Pan, known: int, expires: tuple[int, int] | None) -> Card:
 
 def _wrong(pan: Pan) -> bool:
     return not luhn(pan.reveal()) and pan.reveal() not in UNCHECKED
-
-
-def _text(row: Row) -> str:
-    return msgspec.json.encode(row).decode()

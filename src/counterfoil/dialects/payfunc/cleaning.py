@@ -13,6 +13,7 @@ from counterfoil.core.keeping import KEEPING, Kept
 from counterfoil.core.ports import Store
 from counterfoil.dialects.payfunc import cards
 from counterfoil.dialects.payfunc.identifiers import handle
+from counterfoil.dialects.payfunc.kept import Row
 from counterfoil.engine.chores import Chore
 from counterfoil.engine.gateway import Gateway
 from counterfoil.engine.stored import QUOTE
@@ -32,14 +33,14 @@ async def clean(gateway: Gateway) -> None:
     store, now = gateway.store, gateway.clock.now()
     for merchant in await store.merchants():
         async for run in _runs(store, merchant.id, cards.KIND):
-            rows = [(each, msgspec.json.decode(each.body, type=cards.Row)) for each in run]
+            rows = [(each, msgspec.json.decode(each.body, type=Row)) for each in run]
             over = [pair for pair in rows if pair[1].issued + OVER_US < now]
             if over:
                 alone = [row.card.id for item, row in over if await _alone(store, item, row, now)]
                 await store.drop([item for item, _ in over], alone)
 
 
-async def _alone(store: Store, item: Kept, row: cards.Row, now: int) -> bool:
+async def _alone(store: Store, item: Kept, row: Row, now: int) -> bool:
     """Whether nothing but the token has the card: no account (it is then spent), no order.
 
     Which order used it is known for a day; after that the card stays, whoever has it.

@@ -1,4 +1,4 @@
-"""What this wire keeps of an order it made, beside what every wire keeps."""
+"""What this wire keeps beside what every wire keeps: of orders and cards, and answers."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -6,9 +6,13 @@ from typing import Final
 
 import msgspec
 
+from counterfoil.core.card import Card
 from counterfoil.core.order import Order
-from counterfoil.core.record import remembered
+from counterfoil.core.record import Record, remembered
 from counterfoil.dialects.payfunc.errors import encode
+from counterfoil.dialects.payfunc.proofs import Proof
+
+JSON: Final = "application/json; charset=utf-8"
 
 
 class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -22,6 +26,37 @@ class Wires(msgspec.Struct, frozen=True):
     """What the wires keep of an order, as far as it is this one's."""
 
     payfunc: Facts = Facts()
+
+
+class Row(Record):
+    """What is kept of a card that was posted. `turn` counts the tokens made of it.
+
+    `wrong`: its check digit is, which an order says. `brought`: what came of asking its holder;
+    `waits`: the order that waits for that.
+    """
+
+    card: Card
+    issued: int
+    turn: int = 0
+    wrong: bool = False
+    coded: bool = False
+    brought: Proof | None = None
+    waits: int | None = None
+
+
+class Answered(Record):
+    """An answer that is kept for its key; without a status it is worked out since an instant."""
+
+    fingerprint: bytes
+    since: int
+    status: int = 0
+    body: str = ""
+    kind: str = JSON
+
+
+def written(record: Record) -> str:
+    """A record as it is kept."""
+    return msgspec.json.encode(record).decode()
 
 
 _decode: Final = msgspec.json.Decoder(Wires, float_hook=Decimal).decode

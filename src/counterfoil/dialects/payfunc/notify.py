@@ -15,9 +15,10 @@ from counterfoil.core.events import Event
 from counterfoil.core.order import Operation, Order
 from counterfoil.core.schedule import Schedule
 from counterfoil.dialects.payfunc import render
-from counterfoil.dialects.payfunc.call import ISSUER, JSON, JWT, SECOND_US
+from counterfoil.dialects.payfunc.call import ISSUER, JWT, SECOND_US
 from counterfoil.dialects.payfunc.cards import recurring_claims
 from counterfoil.dialects.payfunc.errors import declined, encode
+from counterfoil.dialects.payfunc.kept import JSON
 from counterfoil.dialects.payfunc.signing import signed
 
 MINUTE_S: Final = 60

@@ -18,7 +18,7 @@ from counterfoil.dialects.payfunc import (
     schema,
 )
 from counterfoil.dialects.payfunc.auth import ACCOUNT, ANYBODY, PRIVATE, PUBLIC, Caller, Keys
-from counterfoil.dialects.payfunc.call import JSON, JWT, Call, Desk, Kind, answer, preferred
+from counterfoil.dialects.payfunc.call import JWT, Call, Desk, Kind, answer, preferred
 from counterfoil.dialects.payfunc.cards import Cards
 from counterfoil.dialects.payfunc.errors import (
     CARD_CREATABLE,
@@ -32,6 +32,7 @@ from counterfoil.dialects.payfunc.errors import (
     refused,
     unanswered,
 )
+from counterfoil.dialects.payfunc.kept import JSON
 from counterfoil.dialects.payfunc.render import STATUS
 from counterfoil.dialects.payfunc.signing import Signing
 from counterfoil.engine.accounts import Accounts, Tried

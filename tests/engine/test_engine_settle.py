@@ -42,6 +42,7 @@ async def test_what_was_not_charged_is_not_paid_out() -> None:
     order = (await desk.orders.authorize(desk.merchant, Draft(amount=EUR), CARD)).order
     refused = await refusal(settle(desk.engine, 1, order.id, BOOKED))
     assert refused.code is Code.WRONG_STATE
+    assert paid(order) == 0
 
 
 async def test_a_refund_takes_what_was_paid_last() -> None:

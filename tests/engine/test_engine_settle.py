@@ -7,7 +7,7 @@ from tests.engine.desk import EUR, open_desk, refusal
 from counterfoil.core.card import Cvv, Pan
 from counterfoil.core.errors import Code
 from counterfoil.core.history import as_of
-from counterfoil.core.order import Kind, Order, Settlement
+from counterfoil.core.order import Kind, Line, Order, Settlement
 from counterfoil.core.payouts import paid, unpaid
 from counterfoil.core.rules import Command
 from counterfoil.engine.orders import Draft, NewCard
@@ -42,7 +42,17 @@ async def test_what_was_not_charged_is_not_paid_out() -> None:
     order = (await desk.orders.authorize(desk.merchant, Draft(amount=EUR), CARD)).order
     refused = await refusal(settle(desk.engine, 1, order.id, BOOKED))
     assert refused.code is Code.WRONG_STATE
-    assert paid(order) == 0
+    by_units = replace(order, lines=(Line(product="tea", quantity=2, minor=EUR.minor),))
+    assert paid(order) == paid(by_units) == 0
+
+
+async def test_units_that_were_paid_count_with_their_price() -> None:
+    desk = await open_desk()
+    lines = (Line(product="tea", quantity=2, minor=EUR.minor),)
+    draft = Draft(amount=EUR, lines=lines, auto_charge=True)
+    order = (await desk.orders.authorize(desk.merchant, draft, CARD)).order
+    booked = replace(order, settlements=(replace(BOOKED, places=((0, 1),)),))
+    assert paid(booked) == EUR.minor - EUR.minor // 2
 
 
 async def test_a_refund_takes_what_was_paid_last() -> None:

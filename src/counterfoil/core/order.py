@@ -325,11 +325,8 @@ class Order(Record, dict=True, gc=True):
             if payment.authentication is not None:
                 last = max(last, payment.authentication.changed)
         if self.waived or self.settlements:
-            waived, settled = (
-                [each.at for each in self.waived],
-                [each.at for each in self.settlements],
-            )
-            last = max(last, *waived, *settled)
+            waived = [each.at for each in self.waived]
+            last = max(last, *waived, *(each.at for each in self.settlements))
         return last
 
 

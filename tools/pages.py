@@ -13,8 +13,9 @@ from typing import Final
 from counterfoil.core.answers import Approved
 from counterfoil.core.ledger import Account, postings
 from counterfoil.core.merchant import Pricing
-from counterfoil.core.money import Money, major
-from counterfoil.core.money import digits as digits_of
+from counterfoil.core.minor import digits as digits_of
+from counterfoil.core.minor import major
+from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Operation, Order, Payment
 from counterfoil.core.pricing import Terms
 from counterfoil.core.rules import RULES, Bucket, Command, Standing, begin, finish, standing

@@ -14,7 +14,7 @@ from typing import Final
 
 import structlog
 
-from counterfoil.core.card import luhn
+from counterfoil.core.pan import luhn
 
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 CARD: Final = re.compile(r"\d(?:[ -]?\d){11,18}")

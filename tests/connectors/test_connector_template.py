@@ -12,10 +12,11 @@ from counterfoil.connectors._template.declines import DECLINES
 from counterfoil.connectors._template.link import NotConnectedError
 from counterfoil.connectors._template.messages import Request, Response
 from counterfoil.core.answers import Answer, Approved, Declined, Unknown
-from counterfoil.core.card import Cvv, Pan, describe
+from counterfoil.core.card import Cvv, Pan
 from counterfoil.core.declines import Decline
 from counterfoil.core.money import Money
 from counterfoil.core.order import Kind
+from counterfoil.core.pan import describe
 from counterfoil.core.ports import CardData, Inquiry, Instruction, Original
 
 EURO = Money(minor=1000, currency="EUR")

@@ -14,7 +14,8 @@ from counterfoil.connectors.sandbox.table import (
     card_authenticated,
 )
 from counterfoil.core.bank import BadQuestionError, Choice
-from counterfoil.core.card import Pan, luhn
+from counterfoil.core.card import Pan
+from counterfoil.core.pan import luhn
 from counterfoil.core.threeds import Status
 from counterfoil.threeds import messages
 from counterfoil.threeds.messages import Kind

@@ -14,10 +14,11 @@ from counterfoil.connectors.sandbox.acquirer import Sandbox, open_sandbox
 from counterfoil.connectors.sandbox.numbers import arn, rrn, trace_id
 from counterfoil.connectors.sandbox.table import card_doing, card_for
 from counterfoil.core.answers import Answer, Approved, Declined
-from counterfoil.core.card import Cvv, Pan, describe, luhn
+from counterfoil.core.card import Cvv, Pan
 from counterfoil.core.declines import BY_CODE, REASONS, Decline
 from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Outcome, Secure3d, id_at
+from counterfoil.core.pan import describe, luhn
 from counterfoil.core.ports import CardData, Inquiry, Instruction, Original
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from counterfoil.connectors.sandbox.book import Book, BookError, Entry, open_book
+from counterfoil.connectors.sandbox.book import Book, BookError, open_book
+from counterfoil.connectors.sandbox.entry import Entry
 from counterfoil.connectors.sandbox.tape import File, Memory
 from counterfoil.core.order import Kind, Outcome
 

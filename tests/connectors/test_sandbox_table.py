@@ -17,9 +17,10 @@ from counterfoil.connectors.sandbox.table import (
     card_for,
     markdown,
 )
-from counterfoil.core.card import Brand, brand_of, luhn
+from counterfoil.core.card import Brand
 from counterfoil.core.declines import REASONS, Decline
 from counterfoil.core.order import Kind
+from counterfoil.core.pan import brand_of, luhn
 
 PAGE = Path(__file__).parents[2] / "docs" / "sandbox.md"
 SAID = [each for each in REASONS if each not in {Decline.NOT_SENT, Decline.NOT_RECEIVED}]

@@ -14,10 +14,11 @@ import pytest
 
 from counterfoil.connectors import Behaviour, Connector, Place, Rehearsal, found
 from counterfoil.core.answers import Answer, Approved, Declined
-from counterfoil.core.card import Cvv, Pan, describe
+from counterfoil.core.card import Cvv, Pan
 from counterfoil.core.declines import Decline
 from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, id_at
+from counterfoil.core.pan import describe
 from counterfoil.core.ports import Acquirer, Capability, CardData, Inquiry, Instruction, Original
 
 FIRST: Final = id_at(1_768_478_400_000_000)  # 2026-01-15T12:00:00Z

@@ -9,9 +9,10 @@ from tests.contract.stores import Till, next_step, rate, sealed, use
 from counterfoil.core.change import FOREVER, Change, change, rejected
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.keeping import Old
+from counterfoil.core.listing import projection
 from counterfoil.core.merchant import Credential, Terminal
 from counterfoil.core.order import Kind
-from counterfoil.core.ports import Committed, DataKey, OrderQuery, Store, projection
+from counterfoil.core.ports import Committed, DataKey, OrderQuery, Store
 from counterfoil.core.rates import Rate
 from counterfoil.testing import demo_merchant
 

@@ -4,17 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from counterfoil.core.card import (
-    PREFIXES,
-    Bin,
-    Brand,
-    Pan,
-    brand_of,
-    describe,
-    expired,
-    luhn,
-    parse_pan,
-)
+from counterfoil.core.card import Bin, Brand, Pan
+from counterfoil.core.pan import PREFIXES, brand_of, describe, expired, luhn, parse_pan
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from iso4217 import Currency
 
 from counterfoil.core.currencies import CURRENT, HISTORIC
 from counterfoil.core.errors import Code, Refused
-from counterfoil.core.money import digits, payable
+from counterfoil.core.minor import digits, payable
 
 # Source: ISO 4217:2015, list one, column "minor unit": all that are not 2.
 NONE = ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF"]

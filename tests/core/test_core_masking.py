@@ -14,7 +14,8 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from counterfoil.core.card import Cvv, Masked, Pan, Secret, describe, parse_pan
+from counterfoil.core.card import Cvv, Masked, Pan, Secret
+from counterfoil.core.pan import describe, parse_pan
 from counterfoil.core.ports import CardData
 from counterfoil.core.record import Record
 

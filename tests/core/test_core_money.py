@@ -3,7 +3,8 @@
 import pytest
 
 from counterfoil.core.errors import Code, Refused
-from counterfoil.core.money import Money, Rounding, allocate, divide, share
+from counterfoil.core.minor import Rounding, allocate, divide, share
+from counterfoil.core.money import Money
 from counterfoil.core.pricing import convert
 
 

@@ -5,13 +5,14 @@ import pytest
 from msgspec.structs import replace
 
 from counterfoil.core.answers import Approved, Declined
-from counterfoil.core.card import Pan, describe
+from counterfoil.core.card import Pan
 from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code, Refused
+from counterfoil.core.listing import FILTERS, projection
 from counterfoil.core.merchant import DEFAULT_TERMINAL, Merchant, Pricing, Terminal
 from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Line, Location, Operation, Order, Payment, Units
-from counterfoil.core.ports import FILTERS, projection
+from counterfoil.core.pan import describe
 from counterfoil.core.pricing import Terms
 from counterfoil.core.rules import (
     OPERATIONS_MAX,

@@ -9,13 +9,14 @@ from tests.engine.desk import EUR, Desk, once, open_desk, refusal
 
 from counterfoil.core.accounts import Account, Instrument, Standing, standing
 from counterfoil.core.answers import Unknown
-from counterfoil.core.card import Pan, describe
+from counterfoil.core.card import Pan
 from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code
 from counterfoil.core.keeping import Kept
 from counterfoil.core.merchant import Credential
 from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Order, Outcome
+from counterfoil.core.pan import describe
 from counterfoil.core.rules import Command
 from counterfoil.core.schedule import SECOND_US
 from counterfoil.core.timers import Due, Errand, Timer

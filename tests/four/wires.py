@@ -15,7 +15,7 @@ from tests.contract.wires import MERCHANT, Desk
 from tests.four.tally import Move, Tally, View
 
 from counterfoil import demo
-from counterfoil.core.money import digits, major
+from counterfoil.core.minor import digits, major
 from counterfoil.core.order import Kind, Order, Outcome
 from counterfoil.core.units import UnitState, states
 from counterfoil.dialects.razorpay import ids

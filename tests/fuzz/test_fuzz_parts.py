@@ -12,7 +12,8 @@ from tests.fuzz.speech import MOMENTS, bodies, parameters, texts
 
 from counterfoil.core.currencies import CURRENT, HISTORIC
 from counterfoil.core.errors import Code, Refused
-from counterfoil.core.money import WHOLE_DIGITS_MAX, Money, digits
+from counterfoil.core.minor import digits
+from counterfoil.core.money import WHOLE_DIGITS_MAX, Money
 from counterfoil.dialects.bizon.errors import Failure
 from counterfoil.dialects.bizon.queries import PAGE_MAX, Fields, operation_query, order_query
 from counterfoil.dialects.bizon.reading import read_body

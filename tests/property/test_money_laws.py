@@ -10,7 +10,8 @@ from tests.property.steady import STEADY
 
 from counterfoil.core.currencies import CURRENT, HISTORIC
 from counterfoil.core.errors import Code, Refused
-from counterfoil.core.money import Money, Rounding, allocate, digits, divide, payable, share
+from counterfoil.core.minor import Rounding, allocate, digits, divide, payable, share
+from counterfoil.core.money import Money
 from counterfoil.core.order import Line
 from counterfoil.core.pricing import convert
 from counterfoil.core.units import prices

@@ -41,8 +41,9 @@ from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.ledger import postings
 from counterfoil.core.merchant import Pricing
-from counterfoil.core.money import Money, major
-from counterfoil.core.money import digits as digits_of
+from counterfoil.core.minor import digits as digits_of
+from counterfoil.core.minor import major
+from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Line, Operation, Order, Outcome, Payment, Units
 from counterfoil.core.pricing import Terms
 from counterfoil.core.rules import (

@@ -6,8 +6,9 @@ from tests.simulation.faults import Chance, Crash, StoreError
 
 from counterfoil.core.change import Change
 from counterfoil.core.ledger import Posting
+from counterfoil.core.listing import projection
 from counterfoil.core.order import Operation, Order, Outcome
-from counterfoil.core.ports import Committed, Evidence, Listed, projection
+from counterfoil.core.ports import Committed, Evidence, Listed
 from counterfoil.testing import MemoryStore
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Table
 
-from counterfoil.core.ports import FILTERS
+from counterfoil.core.listing import FILTERS
 from counterfoil.store import agenda, bulk, kept, moving, old, pages, queries, search, workers
 from counterfoil.store import tables as t
 from counterfoil.store.queries import Query

@@ -9,9 +9,10 @@ from msgspec.structs import replace
 from tests.threeds.test_messages import UUID, members
 
 from counterfoil.core.authenticator import Delivered, Request
-from counterfoil.core.card import Pan, describe
+from counterfoil.core.card import Pan
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.money import Money
+from counterfoil.core.pan import describe
 from counterfoil.core.ports import CardData
 from counterfoil.core.threeds import Authentication, Browser, Result, Status, Step, Version
 from counterfoil.testing import demo_merchant

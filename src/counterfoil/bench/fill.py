@@ -21,7 +21,8 @@ from counterfoil.core.card import SealedCard
 from counterfoil.core.change import Change, change
 from counterfoil.core.declines import Decline
 from counterfoil.core.merchant import Merchant
-from counterfoil.core.money import Money, share
+from counterfoil.core.minor import share
+from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Operation, Order, Payment, id_at, instant_of
 from counterfoil.core.ports import Committed, Store
 from counterfoil.core.pricing import Terms

@@ -8,8 +8,9 @@ import hashlib
 from random import Random
 from typing import Final
 
-from counterfoil.core.card import Card, Pan, SealedCard, describe
+from counterfoil.core.card import Card, Pan, SealedCard
 from counterfoil.core.order import Client, Location
+from counterfoil.core.pan import describe
 
 NUMBERS: Final = (
     *("4111111111111111", "4012888888881881", "4222222222222220", "4000056655665556"),

@@ -10,7 +10,7 @@ from counterfoil.cli.opening import within
 from counterfoil.cli.output import Cell, print_json, say, show
 from counterfoil.cli.serving import Json
 from counterfoil.core.errors import Refused
-from counterfoil.core.money import digits, major
+from counterfoil.core.minor import digits, major
 from counterfoil.core.ports import Store
 from counterfoil.engine.verify import Proof
 from counterfoil.engine.verify import verify as prove

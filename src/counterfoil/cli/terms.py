@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from counterfoil import connectors, dialects
 from counterfoil.config import SettingsError
 from counterfoil.core.merchant import Merchant, Pricing
-from counterfoil.core.money import payable
+from counterfoil.core.minor import payable
 from counterfoil.core.record import Record
 
 LOGIN_MAX: Final = 200  # characters; the width of its column

@@ -12,9 +12,11 @@ from cyclopts import App, Parameter
 from counterfoil.cli.output import print_json, say
 from counterfoil.cli.serving import Json
 from counterfoil.config import SettingsError, from_environment
-from counterfoil.core.card import Brand, brand_of, parse_pan
+from counterfoil.core.card import Brand
 from counterfoil.core.errors import Refused
-from counterfoil.core.money import Money, payable
+from counterfoil.core.minor import payable
+from counterfoil.core.money import Money
+from counterfoil.core.pan import brand_of, parse_pan
 from counterfoil.core.wallets import Form, Wallet
 from counterfoil.testing.tokens import BREAKS, FORMS, Broken, Wanted, make_token, mint_at
 from counterfoil.wiring import clock_file, wallets_file

@@ -5,7 +5,7 @@ currency is the charge's own share: all parts of a charge together bring back ex
 brought.
 """
 
-from counterfoil.core.money import divide
+from counterfoil.core.minor import divide
 from counterfoil.core.order import Kind, Operation, Outcome, Part, Payment
 from counterfoil.core.record import Record
 

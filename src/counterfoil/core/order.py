@@ -13,7 +13,8 @@ from counterfoil.core.card import Card
 from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code
 from counterfoil.core.money import Money
-from counterfoil.core.record import Record, remembered
+from counterfoil.core.record import Record
+from counterfoil.core.remember import remembered
 from counterfoil.core.session import Session
 from counterfoil.core.threeds import Authentication
 from counterfoil.core.wallets import WalletUse

@@ -27,7 +27,7 @@ from counterfoil.core.order import (
 )
 from counterfoil.core.rates import Rate
 from counterfoil.core.record import Record
-from counterfoil.core.rules import Standing, standing
+from counterfoil.core.rules import Standing
 from counterfoil.core.timers import Timekeeper
 from counterfoil.core.wallets import Cryptogram
 
@@ -151,8 +151,6 @@ class Committed(StrEnum):
 
 
 ID_MAX: Final = 2**63 - 1
-_FILTERS: Final = "reference ip bin issuer_title issuer_country subtype brand standing"
-FILTERS: Final = tuple(_FILTERS.split())
 
 
 class Span(Record):
@@ -213,21 +211,6 @@ class Evidence(Record):
     operations: tuple[Operation, ...]
     columns: tuple[tuple[int, str, str], ...]
     postings: tuple[Posting, ...]
-
-
-def projection(order: Order) -> tuple[str | None, ...]:
-    """What lists filter the order by, in the order of FILTERS; the card is the last payment's."""
-    card = order.payments[-1].card if order.payments else None
-    return (
-        order.reference,
-        order.location.ip if order.location else None,
-        card.first6 if card else None,
-        card.issuer_title if card else None,
-        card.issuer_country if card else None,
-        card.subtype if card else None,
-        card.brand.value if card else None,
-        standing(order).value,
-    )
 
 
 class Store(Timekeeper, Outbox, Keeper, Protocol):

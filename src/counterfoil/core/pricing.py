@@ -10,7 +10,8 @@ from typing import Final
 
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Pricing
-from counterfoil.core.money import Money, digits, divide, share
+from counterfoil.core.minor import digits, divide, share
+from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Outcome, Part, Payment, Statement
 from counterfoil.core.record import Record
 

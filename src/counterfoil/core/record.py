@@ -1,8 +1,6 @@
 """The parent of every record: frozen, keyword-only, small when encoded (defaults are left out)."""
 
-from collections.abc import Callable
-from functools import wraps
-from typing import TypeVar, dataclass_transform
+from typing import dataclass_transform
 
 import msgspec
 
@@ -10,26 +8,3 @@ import msgspec
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A value. It is never changed; `msgspec.structs.replace` makes the next one."""
-
-
-Kept = TypeVar("Kept", bound=Record)
-Value = TypeVar("Value")
-
-
-def remembered(work_out: Callable[[Kept], Value]) -> Callable[[Kept], Value]:
-    """The function, worked out once for each record: one that never changes gives the same again.
-
-    The record's class is declared with `dict=True`; the value is never None, and nobody who gets it
-    changes it.
-    """
-    name = f"{work_out.__module__}.{work_out.__qualname__}"
-
-    @wraps(work_out)
-    def recall(record: Kept) -> Value:
-        kept = record.__dict__
-        value: Value | None = kept.get(name)
-        if value is None:
-            value = kept[name] = work_out(record)
-        return value
-
-    return recall

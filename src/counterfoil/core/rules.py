@@ -20,7 +20,8 @@ from counterfoil.core.events import Event
 from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Operation, Order, Outcome, Payment, Units
 from counterfoil.core.pricing import Terms, state
-from counterfoil.core.record import Record, remembered
+from counterfoil.core.record import Record
+from counterfoil.core.remember import remembered
 from counterfoil.core.threeds import Step
 
 OPERATIONS_MAX: Final = 500  # an order is loaded and stored whole; no honest one comes near

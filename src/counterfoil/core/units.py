@@ -11,9 +11,9 @@ from enum import StrEnum
 from typing import Final
 
 from counterfoil.core.errors import Code, Refused
-from counterfoil.core.money import allocate
+from counterfoil.core.minor import allocate
 from counterfoil.core.order import Kind, Line, Order, Outcome, Units
-from counterfoil.core.record import remembered
+from counterfoil.core.remember import remembered
 
 Place = tuple[int, int]  # a line, and a unit of it
 

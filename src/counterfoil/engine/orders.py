@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from msgspec.structs import replace
 
-from counterfoil.core.card import Card, Cvv, Pan, SealedCard, describe
+from counterfoil.core.card import Card, Cvv, Pan, SealedCard
 from counterfoil.core.change import change, rejected
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Merchant
@@ -22,6 +22,7 @@ from counterfoil.core.order import (
     Relation,
     Secure3d,
 )
+from counterfoil.core.pan import describe
 from counterfoil.core.ports import CardData
 from counterfoil.core.record import Record
 from counterfoil.core.rules import Command, Plan, Standing, standing

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from counterfoil.core import rules
 from counterfoil.core.answers import Answer, Approved, Declined, Unknown
 from counterfoil.core.authenticator import Authenticator
-from counterfoil.core.card import SealedCard, expired
+from counterfoil.core.card import SealedCard
 from counterfoil.core.change import QUOTE, Change, change, taken, telling
 from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code, Refused
@@ -26,6 +26,7 @@ from counterfoil.core.later import timers_after
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Operation, Order, Outcome, Payment, instant_of
+from counterfoil.core.pan import expired
 from counterfoil.core.ports import (
     Acquirer,
     Capability,

@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from counterfoil.core import rules
 from counterfoil.core.ledger import Account, Posting, postings
+from counterfoil.core.listing import projection
 from counterfoil.core.order import Operation, Order, Outcome
-from counterfoil.core.ports import Evidence, Store, projection
+from counterfoil.core.ports import Evidence, Store
 from counterfoil.core.record import Record
 
 RUN: Final = 500

@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import parse_qsl
 
-from counterfoil.core.card import Cvv, Pan, expired, parse_pan
+from counterfoil.core.card import Cvv, Pan
 from counterfoil.core.merchant import Merchant
+from counterfoil.core.pan import expired, parse_pan
 from counterfoil.core.record import Record
 from counterfoil.engine.orders import NewCard
 from counterfoil.exchange import Exchange

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from counterfoil.core.card import RANGES
 from counterfoil.core.declines import Decline
+from counterfoil.core.pan import RANGES
 from counterfoil.exchange import Reply
 from counterfoil.slip.view import (
     CardForm,

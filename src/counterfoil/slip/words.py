@@ -17,7 +17,8 @@ from babel.dates import format_datetime, get_timezone_name
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency
 
-from counterfoil.core.money import Money, digits
+from counterfoil.core.minor import digits
+from counterfoil.core.money import Money
 
 LANGUAGES: Final[Mapping[str, str]] = {
     "en": "English",

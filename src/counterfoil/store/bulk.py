@@ -36,7 +36,7 @@ from sqlalchemy.sql.expression import ClauseElement, UpdateBase
 from sqlalchemy.sql.selectable import FromClause
 from sqlalchemy.types import TypeEngine
 
-from counterfoil.core.ports import FILTERS
+from counterfoil.core.listing import FILTERS
 from counterfoil.store import agenda, queries
 from counterfoil.store import tables as t
 from counterfoil.store.queries import Query

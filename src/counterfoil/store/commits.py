@@ -12,7 +12,8 @@ import asyncpg
 
 from counterfoil.core.change import Change
 from counterfoil.core.errors import Code, Refused
-from counterfoil.core.ports import Committed, projection
+from counterfoil.core.listing import projection
+from counterfoil.core.ports import Committed
 from counterfoil.store import agenda, batch, bulk, queries, rows, search
 from counterfoil.store import tables as t
 from counterfoil.store.lanes import Verdict

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from counterfoil.core.change import Change
-from counterfoil.core.ports import FILTERS, Committed, projection
+from counterfoil.core.listing import FILTERS, projection
+from counterfoil.core.ports import Committed
 from counterfoil.store import agenda, batch, queries, rows
 from counterfoil.store import tables as t
 from counterfoil.store.hands import Hand

@@ -31,6 +31,7 @@ class Lanes:
         *,
         alone: bool = False,
     ) -> None:
+        self._loop = asyncio.get_running_loop()
         self._write = write
         self._lanes = lanes
         self._free = lanes
@@ -45,11 +46,11 @@ class Lanes:
         """The verdict on a change, once it is durable or has fallen out; raises `Refused`."""
         if self._closing:
             raise Refused(Code.STORE_UNAVAILABLE)
-        future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Committed] = self._loop.create_future()
         self._waiting.append((change, future))
         if self._free and not self._called:  # once a turn of the loop, so that a batch can gather
             self._called = True
-            asyncio.get_running_loop().call_soon(self._depart)
+            self._loop.call_soon(self._depart)
         return await future
 
     async def close(self) -> None:

@@ -32,7 +32,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.expression import CTE, ClauseElement, TableClause
 from sqlalchemy.types import TypeEngine
 
-from counterfoil.core.ports import FILTERS
+from counterfoil.core.listing import FILTERS
 from counterfoil.store import tables as t
 
 SQLITE: Final = sqlite.dialect(paramstyle="qmark")

@@ -6,7 +6,7 @@ because the one of Debian 12 can corrupt a write-ahead log (fixed in 3.51.3).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -20,14 +20,7 @@ from counterfoil.core.change import Change, KeyUse
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.merchant import Credential, Merchant
 from counterfoil.core.order import Order, Outcome
-from counterfoil.core.ports import (
-    Committed,
-    DataKey,
-    Evidence,
-    Listed,
-    OperationQuery,
-    OrderQuery,
-)
+from counterfoil.core.ports import Committed, DataKey, Evidence, Listed, OperationQuery, OrderQuery
 from counterfoil.core.rates import Rate
 from counterfoil.core.timers import Backlog, Queue
 from counterfoil.store import agenda, kept, lists, migrate, queries, rows, scribe
@@ -118,8 +111,8 @@ class SqliteStore(kept.KeptStore):
         self.hand: Hand = await Far.opened(self.path) if apart else Near(self.path)
         self._lanes = Lanes(Entries(self.hand).write, LANES)
 
-    async def commit(self, change: Change) -> Committed:
-        return await self._lanes.submit(change)
+    def commit(self, change: Change) -> Coroutine[Any, Any, Committed]:
+        return self._lanes.submit(change)
 
     async def load(self, merchant: int, order: int) -> Order:
         row = self._one(queries.order(), merchant=merchant, id=order)

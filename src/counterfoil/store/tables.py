@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-from counterfoil.core.ports import FILTERS
+from counterfoil.core.listing import FILTERS
 
 HEAD: Final = "0006"  # the migration that makes this schema; a test holds the two together
 metadata: Final = MetaData()

@@ -15,10 +15,10 @@ from counterfoil.core.change import Change, KeyUse
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.keeping import Kept, Old
 from counterfoil.core.ledger import Posting
+from counterfoil.core.listing import FILTERS, projection
 from counterfoil.core.merchant import Credential, Merchant
 from counterfoil.core.order import Client, Order, Outcome, instant_of
 from counterfoil.core.ports import (
-    FILTERS,
     ID_MAX,
     Committed,
     DataKey,
@@ -26,7 +26,6 @@ from counterfoil.core.ports import (
     Listed,
     OperationQuery,
     OrderQuery,
-    projection,
 )
 from counterfoil.core.rates import Rate
 from counterfoil.core.timers import Backlog, Queue

@@ -20,7 +20,8 @@ from counterfoil.core.authenticator import Delivered, Receiver, Request, Verdict
 from counterfoil.core.card import Pan
 from counterfoil.core.currencies import CURRENT
 from counterfoil.core.errors import Code, Refused
-from counterfoil.core.money import Money, digits, major
+from counterfoil.core.minor import digits, major
+from counterfoil.core.money import Money
 from counterfoil.core.record import Record
 from counterfoil.core.threeds import Authentication, Form, Result, Status, Version
 from counterfoil.threeds import messages, payer

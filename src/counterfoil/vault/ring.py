@@ -16,9 +16,11 @@ from typing import Final, NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from counterfoil.core.card import NUMBER, Pan, SealedCard, SealedSecret, Secret
+from counterfoil.core.card import Pan, SealedCard, SealedSecret, Secret
+from counterfoil.core.pan import NUMBER
 from counterfoil.core.ports import DataKey, VaultError
 from counterfoil.vault.master import KEY_BYTES, MasterKey
 
@@ -176,11 +178,11 @@ class KeyRing:
     def _fingerprint(self, merchant: int, number: bytes) -> bytes:
         started = self._merchant_key(merchant).copy()
         started.update(number)
-        return started.digest()[:FINGERPRINT_BYTES]
+        return started.finalize()[:FINGERPRINT_BYTES]
 
-    def _fingerprint_key(self, merchant: int) -> hmac.HMAC:
+    def _fingerprint_key(self, merchant: int) -> HMAC:
         key = _derive(self._root, FINGERPRINT + merchant.to_bytes(8))
-        return hmac.new(key, digestmod="sha256")
+        return HMAC(key, SHA256())
 
 
 def new_data_key(master: MasterKey, identifier: int) -> DataKey:

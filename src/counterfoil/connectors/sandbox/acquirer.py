@@ -11,7 +11,8 @@ from typing import Final, NoReturn
 from msgspec.structs import replace
 
 from counterfoil.connectors import Behaviour, Place, settings, whole_number
-from counterfoil.connectors.sandbox.book import Book, Entry, open_book
+from counterfoil.connectors.sandbox.book import Book, open_book
+from counterfoil.connectors.sandbox.entry import Entry
 from counterfoil.connectors.sandbox.numbers import arn, rrn, trace_id
 from counterfoil.connectors.sandbox.table import (
     AMOUNTS,
@@ -26,7 +27,8 @@ from counterfoil.connectors.sandbox.table import (
 )
 from counterfoil.core.answers import Answer, Approved, Declined, Unknown
 from counterfoil.core.declines import BY_CODE, REASONS, Decline
-from counterfoil.core.money import Money, digits
+from counterfoil.core.minor import digits
+from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Outcome
 from counterfoil.core.ports import Capability, Inquiry, Instruction, Receiver
 

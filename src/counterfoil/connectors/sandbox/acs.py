@@ -18,9 +18,10 @@ import msgspec
 
 from counterfoil.connectors.sandbox.table import AUTHENTICATIONS, Authentication
 from counterfoil.core.bank import BadQuestionError, Choice, Question, Return
-from counterfoil.core.card import Brand, Pan, brand_of
+from counterfoil.core.card import Brand, Pan
 from counterfoil.core.currencies import CURRENT
 from counterfoil.core.money import Money
+from counterfoil.core.pan import brand_of
 from counterfoil.core.record import Record
 from counterfoil.core.threeds import MEANINGS, Meaning, Result, Status, eci
 from counterfoil.threeds import messages, payer

@@ -13,9 +13,9 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from counterfoil.connectors.sandbox.entry import Entry
 from counterfoil.connectors.sandbox.tape import File, Mapped, Memory, Tape
 from counterfoil.core.order import Kind, Outcome
-from counterfoil.core.record import Record
 
 RECENT_MAX: Final = 20_000  # entries in memory: a second of the fastest load, a few megabytes
 SCRIPTS_MAX: Final = 50_000  # references kept in memory by which later operations misbehave
@@ -23,24 +23,6 @@ SCRIPT: Final = b'"script":'
 LINE_BYTES: Final = 256  # about the length of a line; none is longer than twice this
 BLOCK_BYTES: Final = 1 << 18  # read at a time
 HEAD: Final = b'{"reference":'
-
-
-class Entry(Record):
-    """What was asked, and what the bank made of it.
-
-    `script` names the row of the table by which later operations misbehave, where there is one.
-    """
-
-    reference: int
-    kind: Kind
-    merchant: int
-    order: int
-    minor: int
-    currency: str
-    original: int | None = None
-    outcome: Outcome = Outcome.APPROVED
-    code: str = "00"
-    script: str | None = None
 
 
 class BookError(Exception):
@@ -221,12 +203,12 @@ def open_book(path: Path | None, *, alone: bool = False) -> Book:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         tape = Mapped(path) if alone else File(path)
-    except BlockingIOError as error:
+    except BlockingIOError as locked:
         raise BookError(
             f"another process writes {path}: is the gateway running already?"
-        ) from error
+        ) from locked
     try:
         return Book(tape, alone=alone)
-    except BookError as error:
+    except BookError as damaged:
         tape.close()
-        raise BookError(f"{path}: {error}") from error
+        raise BookError(f"{path}: {damaged}") from damaged

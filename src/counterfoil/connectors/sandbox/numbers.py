@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
-from counterfoil.core.card import DOUBLED
 from counterfoil.core.order import instant_of
+from counterfoil.core.pan import DOUBLED
 
 ACQUIRER_BIN: Final = "400000"
 DAY_US: Final = 86_400_000_000

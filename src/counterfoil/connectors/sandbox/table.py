@@ -29,7 +29,8 @@ from typing import Final
 from counterfoil.connectors import Behaviour
 from counterfoil.connectors.sandbox.numbers import check_digit
 from counterfoil.core.declines import BY_CODE, REASONS, Decline
-from counterfoil.core.money import Money, digits, major
+from counterfoil.core.minor import digits, major
+from counterfoil.core.money import Money
 from counterfoil.core.order import Kind
 from counterfoil.core.record import Record
 

@@ -10,9 +10,11 @@ from typing import Annotated, Final, TypeVar
 
 import msgspec
 
-from counterfoil.core.card import Cvv, parse_pan
+from counterfoil.core.card import Cvv
 from counterfoil.core.errors import Code, Refused
-from counterfoil.core.money import Money, payable
+from counterfoil.core.minor import payable
+from counterfoil.core.money import Money
+from counterfoil.core.pan import parse_pan
 from counterfoil.core.record import Record
 from counterfoil.dialects._template.errors import invalid
 from counterfoil.engine.orders import Draft, NewCard

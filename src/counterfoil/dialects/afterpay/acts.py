@@ -14,7 +14,7 @@ from counterfoil.core import rules
 from counterfoil.core.errors import Code, Refused
 from counterfoil.core.events import Event
 from counterfoil.core.merchant import Merchant
-from counterfoil.core.money import digits
+from counterfoil.core.minor import digits
 from counterfoil.core.order import Kind, Operation, Order, Outcome
 from counterfoil.core.rules import Bucket, Command, Plan
 from counterfoil.dialects.afterpay import amounts, facts, numbers

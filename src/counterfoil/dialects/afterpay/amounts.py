@@ -16,9 +16,9 @@ from msgspec.structs import replace
 
 from counterfoil.core import claims, rules
 from counterfoil.core.change import FOREVER
-from counterfoil.core.money import major
+from counterfoil.core.minor import major
 from counterfoil.core.order import Kind, Operation, Order, Outcome, Payment
-from counterfoil.core.record import remembered
+from counterfoil.core.remember import remembered
 from counterfoil.dialects.afterpay import facts
 from counterfoil.dialects.afterpay.facts import Item, Summary
 from counterfoil.dialects.afterpay.reading import EXACT

@@ -1,7 +1,7 @@
 """Bodies to plans: what a call on an order asks for, read with all its faults."""
 
 from counterfoil.core import rules
-from counterfoil.core.money import digits
+from counterfoil.core.minor import digits
 from counterfoil.core.order import Order, instant_of
 from counterfoil.dialects.afterpay import acts, amounts, numbers, schema
 from counterfoil.dialects.afterpay.acts import (

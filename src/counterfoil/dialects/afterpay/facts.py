@@ -12,7 +12,8 @@ import msgspec
 from msgspec.structs import replace
 
 from counterfoil.core.order import Operation, Order
-from counterfoil.core.record import Record, remembered
+from counterfoil.core.record import Record
+from counterfoil.core.remember import remembered
 
 WIRE: Final = "afterpay"
 Texts = Mapping[str, str]

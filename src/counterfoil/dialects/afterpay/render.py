@@ -16,7 +16,7 @@ from counterfoil.core.declines import Decline
 from counterfoil.core.errors import Code
 from counterfoil.core.later import DAY_S, life_days
 from counterfoil.core.merchant import Merchant
-from counterfoil.core.money import digits
+from counterfoil.core.minor import digits
 from counterfoil.core.order import Kind, Operation, Order, Outcome
 from counterfoil.core.rules import Standing, standing
 from counterfoil.core.schedule import SECOND_US

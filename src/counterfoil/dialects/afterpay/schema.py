@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from counterfoil.core.money import digits
+from counterfoil.core.minor import digits
 from counterfoil.core.order import Client
 from counterfoil.dialects.afterpay.amounts import agree, minor, total, total_net
 from counterfoil.dialects.afterpay.errors import FORMAT, GROSS, METHOD, NET, RANGE, invalid

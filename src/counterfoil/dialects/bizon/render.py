@@ -16,7 +16,7 @@ from msgspec import UNSET
 from counterfoil.core.card import Brand, Card, mask
 from counterfoil.core.declines import BY_CODE, REASONS
 from counterfoil.core.merchant import Merchant
-from counterfoil.core.money import digits, major
+from counterfoil.core.minor import digits, major
 from counterfoil.core.order import (
     Client,
     Kind,

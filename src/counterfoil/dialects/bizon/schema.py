@@ -5,11 +5,13 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
-from counterfoil.core.card import Cvv, Pan, expired, parse_pan
+from counterfoil.core.card import Cvv, Pan
 from counterfoil.core.errors import Refused
 from counterfoil.core.merchant import Merchant
-from counterfoil.core.money import Money, payable
+from counterfoil.core.minor import payable
+from counterfoil.core.money import Money
 from counterfoil.core.order import Client, Location, Recurring, Secure3d
+from counterfoil.core.pan import expired, parse_pan
 from counterfoil.core.ports import Clock
 from counterfoil.dialects.bizon.errors import Flaw
 from counterfoil.dialects.bizon.reading import TEXT_MAX, Reader

@@ -14,9 +14,10 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from counterfoil.core.card import Card, Cvv, Pan, describe, luhn
+from counterfoil.core.card import Card, Cvv, Pan
 from counterfoil.core.keeping import Kept
 from counterfoil.core.order import instant_of
+from counterfoil.core.pan import describe, luhn
 from counterfoil.dialects.payfunc.errors import CARD_CREATABLE, encode, invalid, unusable
 from counterfoil.dialects.payfunc.identifiers import handle, handled, identifier, number
 from counterfoil.dialects.payfunc.kept import Row, written

@@ -5,13 +5,15 @@ are the same product where all of that is equal.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
 
-from counterfoil.core.money import Money, digits, major
+from counterfoil.core.minor import digits, major
+from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Line, Order, Units
 from counterfoil.core.units import States, UnitState, states
 from counterfoil.dialects.payfunc.reading import Reader
@@ -115,19 +117,16 @@ def line(each: Item, currency: str) -> Line | None:
 def product(row: Line) -> Product:
     """What a line says of itself; of one from another wire its name, and a price if one fits."""
     if row.facts is not None:
-        try:
+        with suppress(msgspec.MsgspecError):
             return _read(row.facts)
-        except msgspec.MsgspecError:
-            pass
     return {"name": row.product}
 
 
 def shown(row: Line, currency: str, status: Sequence[str] = ()) -> dict[str, object]:
     """A line as this wire shows it."""
     known = product(row)
-    found: dict[str, object] = {
-        name: Decimal(text) if name in AMOUNTS else text for name, text in known.items()
-    }
+    amounts = {name: Decimal(known[name]) for name in AMOUNTS if name in known}
+    found: dict[str, object] = {**known, **amounts}
     if "price" not in known and row.minor:
         each = Decimal(major(row.minor, digits(currency))) / row.quantity
         found["price"] = Decimal(plain(round(each, -EXPONENT_MIN)))

@@ -8,7 +8,8 @@ import msgspec
 
 from counterfoil.core.card import Card
 from counterfoil.core.order import Order
-from counterfoil.core.record import Record, remembered
+from counterfoil.core.record import Record
+from counterfoil.core.remember import remembered
 from counterfoil.dialects.payfunc.errors import encode
 from counterfoil.dialects.payfunc.proofs import Proof
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from counterfoil.core.accounts import Account, Instrument, standing
 from counterfoil.core.declines import Decline
-from counterfoil.core.money import payable
+from counterfoil.core.minor import payable
 from counterfoil.dialects.payfunc import auth
 from counterfoil.dialects.payfunc.call import Call, Kind
 from counterfoil.dialects.payfunc.errors import (

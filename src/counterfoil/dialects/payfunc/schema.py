@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from counterfoil.core.money import Money, payable
+from counterfoil.core.minor import payable
+from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Line, Location
 from counterfoil.dialects.payfunc.call import Kind as Named
 from counterfoil.dialects.payfunc.errors import (

@@ -7,7 +7,8 @@ import msgspec
 from msgspec.structs import replace
 
 from counterfoil.core.merchant import Merchant
-from counterfoil.core.money import Money, digits, payable
+from counterfoil.core.minor import digits, payable
+from counterfoil.core.money import Money
 from counterfoil.dialects.razorpay import facts, reading
 from counterfoil.dialects.razorpay.errors import Failure
 from counterfoil.dialects.razorpay.facts import OrderFacts

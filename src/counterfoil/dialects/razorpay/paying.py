@@ -11,10 +11,11 @@ from urllib.parse import urlencode
 
 from msgspec.structs import replace
 
-from counterfoil.core.card import Cvv, expired, parse_pan
+from counterfoil.core.card import Cvv
 from counterfoil.core.merchant import Merchant
 from counterfoil.core.money import Money
 from counterfoil.core.order import Kind, Order, Payment, instant_of
+from counterfoil.core.pan import expired, parse_pan
 from counterfoil.core.rules import Command
 from counterfoil.core.threeds import Browser
 from counterfoil.dialects.razorpay import facts, ids, ordering, reading, render

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from counterfoil.core.card import Brand, Card
-from counterfoil.core.money import divide
+from counterfoil.core.minor import divide
 from counterfoil.core.order import Kind, Operation, Order, Outcome, Payment, instant_of
 from counterfoil.core.rules import Bucket, Standing, pending, settled, standing
 from counterfoil.dialects.razorpay import facts, ids

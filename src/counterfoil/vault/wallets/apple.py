@@ -15,9 +15,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from counterfoil.core.card import Brand, brand_of
+from counterfoil.core.card import Brand
 from counterfoil.core.currencies import CURRENT
 from counterfoil.core.money import Money
+from counterfoil.core.pan import brand_of
 from counterfoil.core.wallets import Form, Opened, Reason, TokenError, Wallet, WalletUse
 from counterfoil.vault.wallets import cms
 from counterfoil.vault.wallets.keys import AppleKeys, PrivateKey

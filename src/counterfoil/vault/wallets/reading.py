@@ -9,7 +9,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from counterfoil.core.card import Masked, Pan, parse_pan
+from counterfoil.core.card import Masked, Pan
+from counterfoil.core.pan import parse_pan
 from counterfoil.core.wallets import Cryptogram, Reason, TokenError
 
 BASE64: Final = re.compile(r"[A-Za-z0-9+/]*={0,2}", re.ASCII)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from counterfoil.core.bank import BadQuestionError, Bank, Choice, Question
-from counterfoil.core.money import digits, major
+from counterfoil.core.minor import digits, major
 from counterfoil.exchange import Exchange, NoRouteError, Reply, Routes, is_web_address
 from counterfoil.exchange import Handler as Serve
 from counterfoil.web.html import (

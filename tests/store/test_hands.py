@@ -18,6 +18,7 @@ from counterfoil.core.errors import Code, Refused
 from counterfoil.core.ports import Committed
 from counterfoil.store import scribe
 from counterfoil.store.hands import Far, Hand, Near
+from counterfoil.store.queries import WHOLLY
 from counterfoil.store.scribe import ANY, ROWS, Step
 from counterfoil.store.sqlite import open_store
 
@@ -28,8 +29,8 @@ COUNT: Step = ("SELECT count(*) FROM t", [], ROWS)
 MANY = 40
 
 
-def add(number: int, wanted: int = 1) -> Step:
-    return ("INSERT INTO t VALUES (?, ?)", [number, f"ü{number}"], wanted)
+def add(number: int, wanted: int = 1, way: str = "") -> Step:
+    return (f"INSERT {way} INTO t VALUES (?, ?)", [number, f"ü{number}"], wanted)  # noqa: S608 (ours)
 
 
 @pytest.fixture(params=(Near, Far.opened), ids=("near", "far"))
@@ -59,8 +60,9 @@ async def test_what_changes_other_than_it_should_is_undone_whole(hand: Hand) -> 
     assert await counted(hand) == 0
 
 
-async def test_an_error_undoes_the_whole_and_is_told(hand: Hand) -> None:
-    broken = await hand.write([add(1), add(1)])
+@pytest.mark.parametrize("way", ["", WHOLLY])  # alone, or with the transaction
+async def test_an_error_undoes_the_whole_and_is_told(hand: Hand, way: str) -> None:
+    broken = await hand.write([add(1), add(1, way=way)])
     assert (broken.done, broken.broken) == (False, True)
     failed = await hand.write([add(2), ("SELECT nothing", [], ROWS)])
     assert (failed.done, failed.broken) == (False, False)

@@ -70,10 +70,10 @@ def connect(path: Path) -> apsw.Connection:
 
 
 def statement(target: Target, rows: int) -> str:
-    """One insert of so many rows."""
+    """One insert of so many rows; as in the product, what breaks ends the transaction."""
     row = f"({', '.join('?' * target.columns)})"
     values = ", ".join([row] * rows)
-    return f"insert into {target.table} values {values} {target.update}"  # noqa: S608 (our constants)
+    return f"insert or rollback into {target.table} values {values} {target.update}"  # noqa: S608 (our constants)
 
 
 def chunks(rows: int) -> Iterator[int]:

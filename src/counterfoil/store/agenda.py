@@ -29,7 +29,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from counterfoil.core.order import instant_of
 from counterfoil.core.timers import Backlog, Queue
 from counterfoil.store import tables as t
-from counterfoil.store.queries import Query, at, compiled, rows_of
+from counterfoil.store.queries import WHOLLY, Query, at, compiled, rows_of
 from counterfoil.store.rows import Row
 
 KEY: Final = ("merchant_id", "kind", "subject", "lane")
@@ -46,7 +46,8 @@ def plant() -> Query:
     columns = list(timers.c)
     v = rows_of({c.name: c.type for c in columns})
     there = next(iter(v.c)).is_not(None)
-    return compiled(touched(upsert(timers).from_select(columns, select(*v.c).where(there))))
+    planting = upsert(timers).from_select(columns, select(*v.c).where(there))
+    return compiled(touched(planting.prefix_with(WHOLLY, dialect="sqlite")))
 
 
 def touched(statement: Insert) -> Insert:

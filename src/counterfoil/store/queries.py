@@ -36,6 +36,8 @@ from counterfoil.core.listing import FILTERS
 from counterfoil.store import tables as t
 
 SQLITE: Final = sqlite.dialect(paramstyle="qmark")
+# A broken constraint ends the transaction: SQLite need not note how to undo the statement alone.
+WHOLLY: Final = "OR ROLLBACK"
 
 
 class Query(NamedTuple):
@@ -69,7 +71,8 @@ def add(table: Table | TableClause) -> Query:
     columns = list(table.c)
     v = rows_of({c.name: c.type for c in columns})
     there = next(iter(v.c)).is_not(None)
-    return compiled(insert(table).from_select(columns, select(*v.c).where(there)))
+    adding = insert(table).from_select(columns, select(*v.c).where(there))
+    return compiled(adding.prefix_with(WHOLLY, dialect="sqlite"))
 
 
 @cache
@@ -84,6 +87,7 @@ def advance(*, telling: bool = False) -> Query:
     v = rows_of({name: o.c[like].type for name, like in zip(named, moved, strict=True)})
     moving = (
         update(o)
+        .prefix_with(WHOLLY, dialect="sqlite")
         .values(version=v.c.version, standing=v.c.standing, body=v.c.body)
         .where(o.c.merchant_id == v.c.merchant_id, o.c.id == v.c.id, o.c.version == v.c.expected)
     )
@@ -98,6 +102,7 @@ def close() -> Query:
     v = rows_of({name: o.c[name].type for name in names})
     return compiled(
         update(o)
+        .prefix_with(WHOLLY, dialect="sqlite")
         .values(outcome=v.c.outcome, body=v.c.body)
         .where(o.c.merchant_id == v.c.merchant_id, o.c.id == v.c.id)
     )

@@ -89,7 +89,7 @@ class Incoming:
     def __init__(self) -> None:
         self._waiting = bytearray()
 
-    def messages(self, data: bytes) -> Iterator[Any]:
+    def messages(self, data: bytes | memoryview) -> Iterator[Any]:
         """Those that are whole now."""
         self._waiting += data
         while len(self._waiting) >= SIZE_BYTES:
@@ -104,8 +104,9 @@ class Incoming:
 def serve(connection: apsw.Connection, line: socket.socket) -> None:
     """Carry out what comes until the other end closes."""
     incoming = Incoming()
-    while data := line.recv(RECEIVE_BYTES):
-        for steps, kept in incoming.messages(data):
+    room = memoryview(bytearray(RECEIVE_BYTES))  # a new one each time would be most of receiving
+    while size := line.recv_into(room):
+        for steps, kept in incoming.messages(room[:size]):
             line.sendall(framed(tuple(perform(connection, steps, kept=kept))))
 
 

@@ -57,6 +57,15 @@ async def test_many_at_once_get_each_their_own(press: Press) -> None:
 
 
 @pytest.mark.anyio
+async def test_where_there_is_room_for_one_process_it_signs_all() -> None:
+    press = Press(1)
+    texts = [f"text {each}".encode() for each in range(3 * HELD_MAX)]
+    await asked(press, texts, KEY, OTHER)
+    assert len(processes(press)) == 1
+    press.close()
+
+
+@pytest.mark.anyio
 async def test_one_after_the_other_needs_one_process(press: Press) -> None:
     for each in range(3):
         await asked(press, [b"%d" % each], KEY)

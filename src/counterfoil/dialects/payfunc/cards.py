@@ -9,6 +9,7 @@ with may be charged again by the merchant's own server.
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import Final, NamedTuple
 
 import msgspec
@@ -71,9 +72,9 @@ class Found(NamedTuple):
 def read(given: object, *, whole: bool = True) -> NewCard:
     """The card in a body, or with `whole` false any part of one; raises `Failure`."""
     reader = Reader(given)
-    pan = reader.fitting("pan", "Card.Pan", _is_pan, required=whole)
+    pan = reader.fitting("pan", "Card.Pan", partial(_digits, PAN_DIGITS), required=whole)
     expires = _expires(reader, required=whole)
-    code = reader.fitting("csc", "Card.Csc", _is_code)
+    code = reader.fitting("csc", "Card.Csc", partial(_digits, CVV_DIGITS))
     brought = proof(reader)
     if reader.flaws:
         raise invalid(CARD_CREATABLE, NOT_A_CARD)
@@ -85,12 +86,8 @@ def read(given: object, *, whole: bool = True) -> NewCard:
     )
 
 
-def _is_pan(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) in PAN_DIGITS
-
-
-def _is_code(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) in CVV_DIGITS
+def _digits(count: range, text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) in count
 
 
 def _expires(reader: Reader, *, required: bool) -> tuple[int, int] | None:

@@ -1,4 +1,4 @@
-"""The processes that sign (`signer.py`): one, and a second where many wait.
+"""The processes that sign (`signer.py`): one, and a second where many wait and there is room.
 
 They are asked for bare signatures of digests, over a line each, and answer in the order in which
 they were asked. The event loop itself writes and reads those lines: no thread stands between.
@@ -18,6 +18,7 @@ from typing import Final
 from counterfoil.dialects.payfunc import signer
 
 SIGNERS_MAX: Final = 2  # one makes 4,000 signatures a second, more than half of what we can serve
+FREE: Final = (os.cpu_count() or 1) - 1  # by the loop: more signers would only drive it off its own
 MANY: Final = 4  # wait at a process: another is worth its memory
 HELD_MAX: Final = 64  # at one process; with so few a line never fills, and a write never waits
 SIGNATURE: Final = 256  # bytes: RSA of 2048 bits
@@ -91,9 +92,10 @@ class Signer:
 
 
 class Press:
-    """All of them; of one event loop at a time."""
+    """All of them, `most` at the most; of one event loop at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = SIGNERS_MAX) -> None:
+        self._most = most
         self._signers: list[Signer] = []
         self._jobs: deque[Job] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -126,7 +128,7 @@ class Press:
     def _hand_out(self) -> None:
         while self._jobs:
             free = min(self._signers, key=lambda each: len(each.held), default=None)
-            if free is None or (len(free.held) >= MANY and len(self._signers) < SIGNERS_MAX):
+            if free is None or (len(free.held) >= MANY and len(self._signers) < self._most):
                 free = Signer()
                 self._signers.append(free)
                 assert self._loop is not None
@@ -157,4 +159,4 @@ class Press:
                 job.signature.set_exception(OSError("the signing process has ended"))
 
 
-PRESS: Final = Press()
+PRESS: Final = Press(max(1, min(SIGNERS_MAX, FREE)))

@@ -17,7 +17,7 @@ from counterfoil.connectors.sandbox.entry import Entry
 from counterfoil.connectors.sandbox.tape import File, Mapped, Memory, Tape
 from counterfoil.core.order import Kind, Outcome
 
-RECENT_MAX: Final = 20_000  # entries in memory: a second of the fastest load, a few megabytes
+RECENT_MAX: Final = 10_000  # entries in memory: a second of the fastest load, 3 MB
 SCRIPTS_MAX: Final = 50_000  # references kept in memory by which later operations misbehave
 SCRIPT: Final = b'"script":'
 LINE_BYTES: Final = 256  # about the length of a line; none is longer than twice this

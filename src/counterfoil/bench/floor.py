@@ -17,6 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias, TypedDict
 
+import apsw
 import msgspec
 import uvicorn
 
@@ -270,14 +271,23 @@ class Floor:
         )
 
     def _read(self, order: int) -> int:
-        found = self._reader.execute("select body from orders where id = ?", (order,)).fetchall()
+        found = self._seen().execute("select body from orders where id = ?", (order,)).fetchall()
         return order if found else 0
 
     def _page(self) -> int:
-        found = self._reader.execute(
-            "select id, body from orders order by id desc limit ?", (PAGE,)
-        ).fetchall()
+        found = (
+            self._seen()
+            .execute("select id, body from orders order by id desc limit ?", (PAGE,))
+            .fetchall()
+        )
         return len(found)
+
+    def _seen(self) -> apsw.Connection:
+        """As in the product, what one turn of the loop reads is one transaction."""
+        if not self._reader.in_transaction:
+            self._reader.execute("begin")
+            asyncio.get_running_loop().call_soon(self._reader.execute, "commit")
+        return self._reader
 
 
 async def _body(receive: Receive) -> bytes:

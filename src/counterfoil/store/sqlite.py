@@ -106,6 +106,7 @@ class SqliteStore(kept.KeptStore):
 
     async def start(self, *, apart: bool) -> None:
         """Open the connections, and have somebody write; `apart`: a process of its own."""
+        self._loop = asyncio.get_running_loop()
         self._near = connect(self.path)
         self._pool = ThreadPoolExecutor(READERS, "counterfoil-reader")
         self.hand: Hand = await Far.opened(self.path) if apart else Near(self.path)
@@ -254,10 +255,20 @@ class SqliteStore(kept.KeptStore):
         return self.hand.alone(work)
 
     def _one(self, query: Query, **given: object) -> tuple[Any, ...] | None:
-        return self._near.execute(query.sql, query.bind(**given)).fetchone()
+        return self._seen().execute(query.sql, query.bind(**given)).fetchone()
 
     def _all(self, query: Query, **given: object) -> list[tuple[Any, ...]]:
-        return self._near.execute(query.sql, query.bind(**given)).fetchall()
+        return self._seen().execute(query.sql, query.bind(**given)).fetchall()
+
+    def _seen(self) -> apsw.Connection:
+        """The loop's connection; all that one turn of the loop reads is one snapshot.
+
+        A turn later at the earliest somebody learns what was written meanwhile, so they see it.
+        """
+        if not self._near.in_transaction:
+            self._near.execute("BEGIN")
+            self._loop.call_soon(self._near.execute, "COMMIT")
+        return self._near
 
     async def _read(self, work: Callable[[apsw.Connection], Result]) -> Result:
         def act() -> Result:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
-from tests.e2e.browser import Shop, ask, chromium, create, shop, status, visit
+from tests.e2e.browser import Shop, ask, create, shop, status, visit
 from tests.e2e.server import Server, serving
 from tests.web.kinds import everything
 
@@ -35,12 +35,6 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("checkout")
     with serving(folder, acquirer_timeout_ms="1000", sandbox_late_ms="6000") as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,9 @@ import pytest
 import uvloop
 from tests.cluster import FAST
 from tests.e2e.client import Answer, Client, OrderView, payment
+from tests.e2e.killing import wait_until_resolved
 from tests.e2e.server import Server, assert_books_agree, serving
-from tests.e2e.test_kill import UNANSWERED, assert_nothing_is_lost, wait_until_resolved
+from tests.e2e.test_kill import UNANSWERED, assert_nothing_is_lost
 
 from counterfoil.bench.cluster import Cluster
 

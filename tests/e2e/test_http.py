@@ -1,13 +1,12 @@
 """What the server says to HTTP that no client of ours sends."""
 
 import socket
-from collections.abc import Iterator
 from itertools import repeat
 from typing import Final
 
 import pytest
 from tests.e2e.client import HOST
-from tests.e2e.server import Server, serving
+from tests.e2e.server import Server
 
 from counterfoil.web.http import HEAD_BYTES_MAX
 
@@ -19,12 +18,6 @@ HEADS: Final = {
     "headers without an end": (b"GET /health HTTP/1.1\r\nHost: a\r\n", b"X-One: 1\r\n" * 400),
     "an address without an end": (b"GET /", b"a" * PART),
 }
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("server")) as server:
-        yield server
 
 
 def said(connection: socket.socket) -> bytes:

@@ -1,25 +1,21 @@
 """`kill -9` of the serving process under load, again and again.
 
 Whatever was answered with 200 is found again with the same history; whatever was asked is done once
-at the bank, also when it is asked again; nothing stays without an answer. Chance is seeded: a
-failure prints the seed, and the environment variable SEED runs that one again.
+at the bank, also when it is asked again; nothing stays without an answer.
 """
 
 import asyncio
-import os
-import time
-from itertools import count
 from pathlib import Path
 from random import Random
-from secrets import randbits
 from typing import Final
 
 import pytest
-import uvloop
 from msgspec import json
 from tests.cluster import fresh_url
+from tests.e2e import killing
 from tests.e2e.client import PAN, Answer, Client, LostError, OrderView, Request, payment
-from tests.e2e.server import Server, assert_books_agree
+from tests.e2e.killing import ACQUIRER_TIMEOUT_MS, survive
+from tests.e2e.server import Server
 
 from counterfoil.connectors import Behaviour
 from counterfoil.connectors.sandbox.table import card_doing, card_for
@@ -29,10 +25,6 @@ from counterfoil.core.order import Kind
 KILLS: Final = 5
 SOAK_KILLS: Final = 200
 CONNECTIONS: Final = 32
-READY_S: Final = 5
-RUN_S: Final = (0.2, 1.2)  # between two kills
-RESOLVED_S: Final = 60  # until the next operations without an answer have got theirs
-ACQUIRER_TIMEOUT_MS: Final = "300"
 UNANSWERED: Final = b"No answer from the acquirer yet"
 CARDS: Final = (
     *(PAN,) * 12,
@@ -42,51 +34,21 @@ CARDS: Final = (
 )
 
 
-class Load:
-    """Callers that go on through every kill, and what they remember of it."""
+class Load(killing.Load):
+    """Merchants of the Bizon wire."""
+
+    callers = CONNECTIONS
 
     def __init__(self, server: Server, random: Random) -> None:
-        self._server = server
-        self._random = random
-        self._serial = count()
-        self._up = asyncio.Event()
-        self._over = False
+        super().__init__(server, random)
         self.known: dict[str, OrderView] = {}  # by id: as the last 200 showed it
-        self.lost: list[Request] = []  # without an answer of any kind
         self.marks: list[str] = []  # of every order that was asked for
 
-    async def run(self, kills: int) -> None:
-        """Kill that often under load, each time at some moment; the server is down at the end."""
-        async with asyncio.TaskGroup() as group:
-            for _ in range(CONNECTIONS):
-                group.create_task(self._caller())
-            for _ in range(kills):
-                await asyncio.to_thread(self._server.start)
-                assert self._server.took_s < READY_S
-                self._up.set()
-                await asyncio.sleep(self._random.uniform(*RUN_S))
-                self._up.clear()
-                await asyncio.to_thread(self._server.kill)
-            self._over = True
-            self._up.set()
-
-    async def _caller(self) -> None:
-        while True:
-            await self._up.wait()
-            if self._over:
-                return
-            async with Client(self._server.port) as client:
-                try:
-                    while self._up.is_set():
-                        await self._order(client)
-                except LostError:
-                    await asyncio.sleep(0.01)
-
-    async def _order(self, client: Client) -> None:
+    async def order(self, client: Client) -> None:
         """An order, charged and refunded in part, as far as it goes."""
-        mark = f"mark-{next(self._serial)}"
+        mark = f"mark-{next(self.serial)}"
         self.marks.append(mark)
-        body = payment(self._random.choice(CARDS), merchant_order_id=mark)
+        body = payment(self.random.choice(CARDS), merchant_order_id=mark)
         answer = await self._ask(client, "POST", "/orders/authorize", body)
         for verb, amount in (("charge", "80.00"), ("refund", "30.00"), ("refund", "20.00")):
             if answer.status != 200:
@@ -95,7 +57,7 @@ class Load:
             answer = await self._ask(client, "PUT", path, {"amount": amount})
 
     async def _ask(self, client: Client, method: str, path: str, body: object) -> Answer:
-        key = f"key-{next(self._serial)}"
+        key = f"key-{next(self.serial)}"
         request = Request(method=method, path=path, body=json.encode(body), key=key)
         try:
             answer = await client.ask(request)
@@ -156,42 +118,14 @@ async def assert_one_order_each(client: Client, marks: list[str]) -> None:
             group.create_task(look(mark))
 
 
-def wait_until_resolved(server: Server) -> None:
-    """Wait until no operation is without an answer, for as long as they become fewer."""
-    fewest, since = server.pending(), time.monotonic()
-    while fewest:
-        time.sleep(1)
-        pending = server.pending()
-        if pending < fewest:
-            fewest, since = pending, time.monotonic()
-        waited = time.monotonic() - since
-        assert waited < RESOLVED_S, f"{pending} operations get no answer"
-
-
 def kill_again_and_again(folder: Path, kills: int, url: str = "") -> None:
-    seed = int(os.environ.get("SEED") or randbits(32))
     server = Server(folder, "--demo", url=url, acquirer_timeout_ms=ACQUIRER_TIMEOUT_MS)
-    load = Load(server, Random(seed))
-    try:
-        uvloop.run(load.run(kills))
-        server.start()
-        assert server.took_s < READY_S
-        wait_until_resolved(server)
-        uvloop.run(look(server, load))
-        wait_until_resolved(server)
-        server.stop()
-        server.verify()
-        assert_books_agree(server)
-    except BaseException as error:
-        server.kill()
-        error.add_note(f"SEED={seed}")
-        raise
+    survive(server, kills, Load, look)
 
 
 async def look(server: Server, load: Load) -> None:
     """What a merchant who kept every answer finds."""
     assert load.known
-    assert load.lost, "no kill met a request: the load was too small"
     async with Client(server.port) as client:
         await assert_asked_again_is_done_once(client, load.lost)
         await assert_nothing_is_lost(client, load.known)

@@ -4,25 +4,22 @@ What was answered is there afterwards, under the number that was answered; what 
 when it is asked again under its key, and answered the same from then on; no number is given twice.
 """
 
-import asyncio
 from collections import Counter
 from decimal import Decimal
-from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-import uvloop
 from msgspec import json
+from tests.e2e import killing
 from tests.e2e.client import Answer, Client, LostError, Request
-from tests.e2e.server import Server, assert_books_agree
-from tests.e2e.test_kill import wait_until_resolved
+from tests.e2e.killing import ACQUIRER_TIMEOUT_MS, survive
+from tests.e2e.server import Server
 
 from counterfoil.demo import AUTH_KEY
 
 KILLS: Final = 3
 SHOPS: Final = 12
-RUN_S: Final = (0.3, 1.2)  # between two kills
 API: Final = "/api/v3/orders"
 ROW: Final = {"productId": "x", "description": "x", "quantity": 1}
 
@@ -37,63 +34,35 @@ class Shop(Client):
         return sent.replace(b"\r\n", f"\r\nx-auth-key: {AUTH_KEY}\r\n".encode(), 1)
 
 
-class Load:
-    """Shops that go on through every kill, and what they remember."""
+class Load(killing.Load):
+    """Shops of the AfterPay wire."""
+
+    client = Shop
+    callers = SHOPS
 
     def __init__(self, server: Server, random: Random) -> None:
-        self._server = server
-        self._random = random
-        self._serial = count()
-        self._up = asyncio.Event()
-        self._over = False
+        super().__init__(server, random)
         self.given: list[tuple[Request, bytes]] = []  # what was answered with 200
-        self.lost: list[Request] = []
 
-    async def run(self) -> None:
-        """Kill at some moments; the server is down at the end."""
-        async with asyncio.TaskGroup() as group:
-            for _ in range(SHOPS):
-                group.create_task(self._shop())
-            for _ in range(KILLS):
-                await asyncio.to_thread(self._server.start)
-                self._up.set()
-                await asyncio.sleep(self._random.uniform(*RUN_S))
-                self._up.clear()
-                await asyncio.to_thread(self._server.kill)
-            self._over = True
-            self._up.set()
-
-    async def _shop(self) -> None:
-        while True:
-            await self._up.wait()
-            if self._over:
-                return
-            async with Shop(self._server.port) as shop:
-                try:
-                    while self._up.is_set():
-                        await self._order(shop)
-                except LostError:
-                    await asyncio.sleep(0.01)
-
-    async def _order(self, shop: Shop) -> None:
+    async def order(self, client: Client) -> None:
         """An order of 100: two captures, a void of the rest, a refund of a part, one of all."""
-        number = f"N{next(self._serial)}"
+        number = f"N{next(self.serial)}"
         order = {"number": number, "items": rows(100)}
         made = {"payment": {"type": "Invoice"}, "customer": {"firstName": "Ada"}, "order": order}
-        await self._ask(shop, "/api/v3/checkout/authorize", made)
+        await self._ask(client, "/api/v3/checkout/authorize", made)
         own = {"invoiceNumber": f"I-{number}", "orderDetails": {"items": rows(40)}}
-        await self._ask(shop, f"{API}/{number}/captures", own)
-        await self._ask(shop, f"{API}/{number}/captures", {"orderDetails": {"items": rows(20)}})
-        await self._ask(shop, f"{API}/{number}/voids", {})
+        await self._ask(client, f"{API}/{number}/captures", own)
+        await self._ask(client, f"{API}/{number}/captures", {"orderDetails": {"items": rows(20)}})
+        await self._ask(client, f"{API}/{number}/voids", {})
         part = {"captureNumber": f"I-{number}", "orderItems": rows(15)}
-        await self._ask(shop, f"{API}/{number}/refunds", part)
-        await self._ask(shop, f"{API}/{number}/refunds", {})
+        await self._ask(client, f"{API}/{number}/refunds", part)
+        await self._ask(client, f"{API}/{number}/refunds", {})
 
-    async def _ask(self, shop: Shop, path: str, body: object) -> None:
-        key = f"key-{next(self._serial)}"
+    async def _ask(self, client: Client, path: str, body: object) -> None:
+        key = f"key-{next(self.serial)}"
         request = Request(method="POST", path=path, body=json.encode(body), key=key)
         try:
-            answer = await shop.ask(request)
+            answer = await client.ask(request)
         except LostError:
             self.lost.append(request)
             raise
@@ -109,7 +78,6 @@ def rows(amount: int) -> list[dict[str, object]]:
 async def look(server: Server, load: Load) -> None:
     """What shops that kept every answer find."""
     assert load.given
-    assert load.lost, "no kill met a request: the load was too small"
     async with Shop(server.port) as shop:
         for request in load.lost:
             first, again = [await shop.ask(request) for _ in range(2)]
@@ -146,17 +114,5 @@ def total(found: list[dict[str, object]], name: str) -> Decimal:
 
 
 def test_nothing_is_lost_or_numbered_twice_by_a_kill(tmp_path: Path) -> None:
-    server = Server(tmp_path, "--demo", acquirer_timeout_ms="300")
-    load = Load(server, Random())
-    try:
-        uvloop.run(load.run())
-        server.start()
-        wait_until_resolved(server)
-        uvloop.run(look(server, load))
-        wait_until_resolved(server)
-        server.stop()
-        server.verify()
-        assert_books_agree(server)
-    except BaseException:
-        server.kill()
-        raise
+    server = Server(tmp_path, "--demo", acquirer_timeout_ms=ACQUIRER_TIMEOUT_MS)
+    survive(server, KILLS, Load, look)

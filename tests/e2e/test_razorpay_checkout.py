@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, expect
-from tests.e2e.browser import chromium
 from tests.e2e.razorpay_shop import (
     CHALLENGED,
     FRICTIONLESS,
@@ -20,23 +19,11 @@ from tests.e2e.razorpay_shop import (
     pay_by_card,
     told,
 )  # fmt: skip
-from tests.e2e.server import Server, serving
+from tests.e2e.server import Server
 
 from counterfoil import demo
 from counterfoil.core.card import Secret
 from counterfoil.dialects.razorpay.call import signed
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("checkout")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

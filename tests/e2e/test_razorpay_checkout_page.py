@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 from playwright.sync_api import Browser, expect
-from tests.e2e.browser import chromium, visit
+from tests.e2e.browser import visit
 from tests.e2e.razorpay_shop import (
     CHALLENGED,
     Shop,
@@ -17,22 +17,10 @@ from tests.e2e.razorpay_shop import (
     pay_by_card,
     told,
 )  # fmt: skip
-from tests.e2e.server import Server, serving
+from tests.e2e.server import Server
 
 from counterfoil import demo
 from counterfoil.slip.words import words
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("page")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 from urllib.request import Request, urlopen
 
 import pytest
-from tests.e2e.server import Server, serving
+from tests.e2e.server import Server
 
 from counterfoil import demo
 
@@ -45,12 +45,6 @@ class Hook(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base's name)
         """Nothing."""
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("razorpay")) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -23,12 +23,12 @@ from typing import Final, NamedTuple
 import asyncpg
 import uvloop
 from tests.e2e.client import Client
+from tests.e2e.killing import wait_until_resolved
 from tests.e2e.server import Server, assert_books_agree
 from tests.e2e.test_kill import (
     assert_asked_again_is_done_once,
     assert_nothing_is_lost,
     assert_one_order_each,
-    wait_until_resolved,
 )
 from tests.failover.load import CALLERS, WINDOW_S, Load
 from tests.failover.nodes import HOST, Node, Nodes
